@@ -1,0 +1,1 @@
+"""What a data holder runs: the client, its worker, and the jobs that need Keras."""
