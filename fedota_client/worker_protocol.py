@@ -66,7 +66,7 @@ class Frame:
 
     kind: str
     fields: dict[str, Any] = field(default_factory=dict)
-    payload: memoryview = memoryview(b"")
+    payload: memoryview = field(default_factory=lambda: memoryview(b""))
 
     def records(self) -> Records:
         """Return the payload's records; arrays are views of one buffer.
@@ -214,7 +214,7 @@ class FrameDecoder:
         if self._filled < self._buffer.nbytes:
             return None
         if self._header is not None:
-            return self._whole(self._buffer)
+            return self._whole(self._header, self._buffer)
         if self._in_prefix:
             (header_bytes,) = _LENGTH.unpack(self._buffer)
             if not 0 < header_bytes <= HEADER_MAX_BYTES:
@@ -222,10 +222,11 @@ class FrameDecoder:
             self._in_prefix = False
             self._expect(header_bytes)
             return None
-        self._header = self._parsed(self._buffer)
-        payload_bytes: int = self._header["payload_bytes"]
+        header = self._parsed(self._buffer)
+        payload_bytes: int = header["payload_bytes"]
         if payload_bytes == 0:
-            return self._whole(memoryview(b""))
+            return self._whole(header, memoryview(b""))
+        self._header = header
         self._expect(payload_bytes)
         return None
 
@@ -249,9 +250,8 @@ class FrameDecoder:
             )
         return parsed
 
-    def _whole(self, payload: memoryview) -> Frame:
-        assert self._header is not None
-        fields, self._header = self._header, None
+    def _whole(self, fields: dict[str, Any], payload: memoryview) -> Frame:
+        self._header = None
         self._in_prefix = True
         self._expect(_LENGTH.size)
         del fields["payload_bytes"]
