@@ -76,7 +76,9 @@ class Invite:
         if not line.startswith(_PREFIX) or len(line) > _MOST_CHARACTERS:
             raise InviteError(_BROKEN)
         try:
-            raw = base64.b64decode(line[len(_PREFIX) :] + "===", altchars=b"-_", validate=True)
+            encoded = line[len(_PREFIX) :]
+            padding = "=" * (-len(encoded) % 4)
+            raw = base64.b64decode(encoded + padding, altchars=b"-_", validate=True)
             signature, body = raw[:64], raw[64:]
             fields = json.loads(body)
             invite = cls._from_fields(fields, line)

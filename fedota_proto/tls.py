@@ -10,7 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
@@ -162,7 +162,7 @@ def peer_name(context: grpc.aio.ServicerContext[Any, Any] | grpc.ServicerContext
         The peer showed no certificate, or one without exactly one DNS name.
     """
     names = [
-        name.decode()
+        name.decode() if isinstance(name, bytes) else str(name)
         for name in context.auth_context().get("x509_subject_alternative_name", ())
         if name
     ]
@@ -171,8 +171,9 @@ def peer_name(context: grpc.aio.ServicerContext[Any, Any] | grpc.ServicerContext
     return names[0]
 
 
-Handler = grpc.RpcMethodHandler[Any, Any]
-Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]
+if TYPE_CHECKING:
+    Handler = grpc.RpcMethodHandler[Any, Any]
+    Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]
 
 
 class RoleInterceptor(grpc.aio.ServerInterceptor):
@@ -216,7 +217,7 @@ class RoleInterceptor(grpc.aio.ServerInterceptor):
 
     def _guarded(self, handler: Handler, method: str) -> Handler:
         if handler.response_streaming:
-            inner_stream = handler.stream_stream or handler.unary_stream
+            inner_stream: Any = handler.stream_stream or handler.unary_stream
             make_stream = (
                 grpc.stream_stream_rpc_method_handler
                 if handler.request_streaming
@@ -225,11 +226,11 @@ class RoleInterceptor(grpc.aio.ServerInterceptor):
 
             async def stream(request: Any, context: Any) -> Any:
                 await self._check(method, context)
-                async for message in inner_stream(request, context):  # type: ignore[misc]
+                async for message in inner_stream(request, context):
                     yield message
 
             return make_stream(stream, handler.request_deserializer, handler.response_serializer)
-        inner = handler.stream_unary or handler.unary_unary
+        inner: Any = handler.stream_unary or handler.unary_unary
         make = (
             grpc.stream_unary_rpc_method_handler
             if handler.request_streaming
@@ -238,6 +239,6 @@ class RoleInterceptor(grpc.aio.ServerInterceptor):
 
         async def unary(request: Any, context: Any) -> Any:
             await self._check(method, context)
-            return await inner(request, context)  # type: ignore[misc]
+            return await inner(request, context)
 
         return make(unary, handler.request_deserializer, handler.response_serializer)
