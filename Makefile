@@ -1,0 +1,57 @@
+# The whole workflow: make check, make test, make demo, make bench. Each sets up what it needs.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/installed
+PROTOS := $(wildcard fedota_proto/v1/*.proto)
+CODE   := fedota_proto fedota_client fedota_selector fedota_server tests benchmarks tools
+
+export CUDA_VISIBLE_DEVICES :=
+export TF_CPP_MIN_LOG_LEVEL := 3
+
+.PHONY: help venv check format test unit contract integration examples demo bench protos clean
+
+help: ## Show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not there: install Python 3.11, or pass PYTHON=…" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip setuptools wheel
+	$(BIN)/python -m pip install --quiet --no-build-isolation --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+venv: $(STAMP) ## Make the virtual environment with the pinned packages
+
+check: $(STAMP) ## Format, lint, types, import rules, generated code
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+	$(BIN)/python tools/generate_protos.py --check
+	$(BIN)/python tools/check_tree.py
+
+format: $(STAMP) ## Format the code and mend what can be mended
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+protos: $(STAMP) ## Generate code and stubs from the protos
+	$(BIN)/python tools/generate_protos.py
+
+test: $(STAMP) ## Unit, contract and integration tests, and the examples
+	$(BIN)/python -m pytest tests/unit tests/contract tests/integration tests/examples
+
+unit contract integration: $(STAMP)
+	$(BIN)/python -m pytest tests/$@
+
+examples: $(STAMP)
+	$(BIN)/python -m pytest tests/examples
+
+demo: $(STAMP) ## Four hospitals train one model on this machine
+	$(BIN)/fedota demo
+
+bench: $(STAMP) ## Measure; writes build/bench/summary.json
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove what was built
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
