@@ -1,0 +1,129 @@
+"""Settings from the environment, read once at a process's entry point.
+
+Every process has one frozen pydantic-settings class. A ``FEDOTA_*`` variable that no Fedota process
+knows is a typing mistake that would otherwise be silently ignored, so it stops the start with its
+nearest right name. `KNOWN_VARIABLES` lists what all processes know; a test holds it against the
+classes.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings
+
+from fedota_proto.errors import UsageError
+
+_PREFIX = "FEDOTA_"
+
+KNOWN_VARIABLES: frozenset[str] = frozenset(
+    {
+        "FEDOTA_HOME",
+    }
+)
+
+_Settings = TypeVar("_Settings", bound=BaseSettings)
+
+
+def variables_of(settings: type[BaseSettings]) -> frozenset[str]:
+    """List the environment variables that a settings class reads.
+
+    Returns
+    -------
+    frozenset of str
+        Upper-case names, the class's ``env_prefix`` before each field.
+    """
+    prefix = str(settings.model_config.get("env_prefix", ""))
+    return frozenset(f"{prefix}{name}".upper() for name in settings.model_fields)
+
+
+def unknown_variables(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Say of each ``FEDOTA_*`` name that is not known what it may have meant.
+
+    Parameters
+    ----------
+    names
+        Names of environment variables; those without the prefix are not looked at.
+    known
+        Every right name, in upper case.
+
+    Returns
+    -------
+    list of str
+        One sentence for each, in the order of the names.
+    """
+    right = sorted(set(known))
+    mistakes = []
+    for name in sorted(set(names)):
+        if not name.upper().startswith(_PREFIX) or name.upper() in right:
+            continue
+        nearest = difflib.get_close_matches(name.upper(), right, n=1, cutoff=0.6)
+        hint = f"did you mean {nearest[0]}?" if nearest else "unset it."
+        mistakes.append(f"No Fedota process knows the environment variable {name}: {hint}")
+    return mistakes
+
+
+def check_environment(environ: Mapping[str, str], *own: type[BaseSettings]) -> None:
+    """Refuse an environment with a misspelt ``FEDOTA_*`` variable.
+
+    Parameters
+    ----------
+    environ
+        As `os.environ`.
+    own
+        Settings classes of the calling process, known beside `KNOWN_VARIABLES`.
+
+    Raises
+    ------
+    UsageError
+        With every such name and the nearest right one.
+    """
+    known = KNOWN_VARIABLES.union(*(variables_of(cls) for cls in own))
+    mistakes = unknown_variables(environ, known)
+    if mistakes:
+        raise UsageError(" ".join(mistakes))
+
+
+def load_settings(
+    settings: type[_Settings], environ: Mapping[str, str] | None = None, **given: Any
+) -> _Settings:
+    """Build a process's settings from its environment, once, at its entry point.
+
+    Parameters
+    ----------
+    settings
+        The process's frozen settings class.
+    environ
+        What is checked for misspelt names, `os.environ` unless told; values are always read from
+        `os.environ`.
+    given
+        Fields from the command line, which go before the environment.
+
+    Raises
+    ------
+    UsageError
+        A variable is unknown, missing or out of bounds; the message names each.
+    """
+    check_environment(os.environ if environ is None else environ, settings)
+    try:
+        return settings(**given)
+    except ValidationError as error:
+        prefix = str(settings.model_config.get("env_prefix", ""))
+        raise UsageError(" ".join(_sentences(prefix, error)), detail=str(error)) from None
+
+
+def _sentences(prefix: str, error: ValidationError) -> list[str]:
+    sentences = []
+    for mistake in error.errors(include_url=False, include_input=False):
+        place = f"{prefix}{'.'.join(str(part) for part in mistake['loc'])}".upper()
+        said = "it is not set" if mistake["type"] == "missing" else _lowered(mistake["msg"])
+        sentences.append(f"Setting {place}: {said}.")
+    return sentences
+
+
+def _lowered(text: str) -> str:
+    return (text[:1].lower() + text[1:]).rstrip(".")
