@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n fedota_proto/v1/fl_records.proto\x12\tfedota.v1\",\n\x07Version\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\x0f\n\x07release\x18\x02 \x01(\t\"E\n\x08RoundKey\x12\x12\n\ngeneration\x18\x01 \x01(\r\x12\x14\n\x0cserver_round\x18\x02 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\"j\n\tArraySpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64type\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x04\x12\r\n\x05stype\x18\x04 \x01(\t\x12\x12\n\nsize_bytes\x18\x05 \x01(\x04\x12\x0e\n\x06sha256\x18\x06 \x01(\x0c\"2\n\nArrayTable\x12$\n\x06\x61rrays\x18\x01 \x03(\x0b\x32\x14.fedota.v1.ArraySpec\"\x1c\n\nDoubleList\x12\x0e\n\x06values\x18\x01 \x03(\x01\"\x1c\n\nSint64List\x12\x0e\n\x06values\x18\x01 \x03(\x12\"\x1a\n\x08\x42oolList\x12\x0e\n\x06values\x18\x01 \x03(\x08\"\x1c\n\nStringList\x12\x0e\n\x06values\x18\x01 \x03(\t\"\x1b\n\tBytesList\x12\x0e\n\x06values\x18\x01 \x03(\x0c\"\xb7\x02\n\x05Value\x12\x10\n\x06\x64ouble\x18\x01 \x01(\x01H\x00\x12\x10\n\x06sint64\x18\x02 \x01(\x12H\x00\x12\x0e\n\x04\x62ool\x18\x03 \x01(\x08H\x00\x12\x10\n\x06string\x18\x04 \x01(\tH\x00\x12\x0f\n\x05\x62ytes\x18\x05 \x01(\x0cH\x00\x12(\n\x07\x64oubles\x18\x06 \x01(\x0b\x32\x15.fedota.v1.DoubleListH\x00\x12(\n\x07sint64s\x18\x07 \x01(\x0b\x32\x15.fedota.v1.Sint64ListH\x00\x12$\n\x05\x62ools\x18\x08 \x01(\x0b\x32\x13.fedota.v1.BoolListH\x00\x12(\n\x07strings\x18\t \x01(\x0b\x32\x15.fedota.v1.StringListH\x00\x12*\n\nbytes_list\x18\n \x01(\x0b\x32\x14.fedota.v1.BytesListH\x00\x42\x07\n\x05value\"5\n\x05\x45ntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1f\n\x05value\x18\x02 \x01(\x0b\x32\x10.fedota.v1.Value\"/\n\nEntryTable\x12!\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x10.fedota.v1.Entry\"\x9a\x01\n\x06Record\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x06\x61rrays\x18\x02 \x01(\x0b\x32\x15.fedota.v1.ArrayTableH\x00\x12(\n\x07metrics\x18\x03 \x01(\x0b\x32\x15.fedota.v1.EntryTableH\x00\x12\'\n\x06\x63onfig\x18\x04 \x01(\x0b\x32\x15.fedota.v1.EntryTableH\x00\x42\x06\n\x04kind\"L\n\x07Payload\x12\"\n\x07records\x18\x01 \x03(\x0b\x32\x11.fedota.v1.Record\x12\x0f\n\x07\x66ollows\x18\x02 \x03(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n fedota_proto/v1/fl_records.proto\x12\tfedota.v1\",\n\x07Version\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\x0f\n\x07release\x18\x02 \x01(\t\"E\n\x08RoundKey\x12\x12\n\ngeneration\x18\x01 \x01(\r\x12\x14\n\x0cserver_round\x18\x02 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\"j\n\tArraySpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64type\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x04\x12\r\n\x05stype\x18\x04 \x01(\t\x12\x12\n\nsize_bytes\x18\x05 \x01(\x04\x12\x0e\n\x06sha256\x18\x06 \x01(\x0c\"2\n\nArrayTable\x12$\n\x06\x61rrays\x18\x01 \x03(\x0b\x32\x14.fedota.v1.ArraySpec\"\x1c\n\nDoubleList\x12\x0e\n\x06values\x18\x01 \x03(\x01\"\x1c\n\nSint64List\x12\x0e\n\x06values\x18\x01 \x03(\x12\"\x1c\n\nUint64List\x12\x0e\n\x06values\x18\x01 \x03(\x04\"\x1a\n\x08\x42oolList\x12\x0e\n\x06values\x18\x01 \x03(\x08\"\x1c\n\nStringList\x12\x0e\n\x06values\x18\x01 \x03(\t\"\x1b\n\tBytesList\x12\x0e\n\x06values\x18\x01 \x03(\x0c\"\xf3\x02\n\x05Value\x12\x10\n\x06\x64ouble\x18\x01 \x01(\x01H\x00\x12\x10\n\x06sint64\x18\x02 \x01(\x12H\x00\x12\x0e\n\x04\x62ool\x18\x03 \x01(\x08H\x00\x12\x10\n\x06string\x18\x04 \x01(\tH\x00\x12\x0f\n\x05\x62ytes\x18\x05 \x01(\x0cH\x00\x12(\n\x07\x64oubles\x18\x06 \x01(\x0b\x32\x15.fedota.v1.DoubleListH\x00\x12(\n\x07sint64s\x18\x07 \x01(\x0b\x32\x15.fedota.v1.Sint64ListH\x00\x12$\n\x05\x62ools\x18\x08 \x01(\x0b\x32\x13.fedota.v1.BoolListH\x00\x12(\n\x07strings\x18\t \x01(\x0b\x32\x15.fedota.v1.StringListH\x00\x12*\n\nbytes_list\x18\n \x01(\x0b\x32\x14.fedota.v1.BytesListH\x00\x12\x10\n\x06uint64\x18\x0b \x01(\x04H\x00\x12(\n\x07uint64s\x18\x0c \x01(\x0b\x32\x15.fedota.v1.Uint64ListH\x00\x42\x07\n\x05value\"5\n\x05\x45ntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1f\n\x05value\x18\x02 \x01(\x0b\x32\x10.fedota.v1.Value\"/\n\nEntryTable\x12!\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x10.fedota.v1.Entry\"\x9a\x01\n\x06Record\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x06\x61rrays\x18\x02 \x01(\x0b\x32\x15.fedota.v1.ArrayTableH\x00\x12(\n\x07metrics\x18\x03 \x01(\x0b\x32\x15.fedota.v1.EntryTableH\x00\x12\'\n\x06\x63onfig\x18\x04 \x01(\x0b\x32\x15.fedota.v1.EntryTableH\x00\x42\x06\n\x04kind\"L\n\x07Payload\x12\"\n\x07records\x18\x01 \x03(\x0b\x32\x11.fedota.v1.Record\x12\x0f\n\x07\x66ollows\x18\x02 \x03(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,20 +43,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DOUBLELIST']._serialized_end=352
   _globals['_SINT64LIST']._serialized_start=354
   _globals['_SINT64LIST']._serialized_end=382
-  _globals['_BOOLLIST']._serialized_start=384
-  _globals['_BOOLLIST']._serialized_end=410
-  _globals['_STRINGLIST']._serialized_start=412
-  _globals['_STRINGLIST']._serialized_end=440
-  _globals['_BYTESLIST']._serialized_start=442
-  _globals['_BYTESLIST']._serialized_end=469
-  _globals['_VALUE']._serialized_start=472
-  _globals['_VALUE']._serialized_end=783
-  _globals['_ENTRY']._serialized_start=785
-  _globals['_ENTRY']._serialized_end=838
-  _globals['_ENTRYTABLE']._serialized_start=840
-  _globals['_ENTRYTABLE']._serialized_end=887
-  _globals['_RECORD']._serialized_start=890
-  _globals['_RECORD']._serialized_end=1044
-  _globals['_PAYLOAD']._serialized_start=1046
-  _globals['_PAYLOAD']._serialized_end=1122
+  _globals['_UINT64LIST']._serialized_start=384
+  _globals['_UINT64LIST']._serialized_end=412
+  _globals['_BOOLLIST']._serialized_start=414
+  _globals['_BOOLLIST']._serialized_end=440
+  _globals['_STRINGLIST']._serialized_start=442
+  _globals['_STRINGLIST']._serialized_end=470
+  _globals['_BYTESLIST']._serialized_start=472
+  _globals['_BYTESLIST']._serialized_end=499
+  _globals['_VALUE']._serialized_start=502
+  _globals['_VALUE']._serialized_end=873
+  _globals['_ENTRY']._serialized_start=875
+  _globals['_ENTRY']._serialized_end=928
+  _globals['_ENTRYTABLE']._serialized_start=930
+  _globals['_ENTRYTABLE']._serialized_end=977
+  _globals['_RECORD']._serialized_start=980
+  _globals['_RECORD']._serialized_end=1134
+  _globals['_PAYLOAD']._serialized_start=1136
+  _globals['_PAYLOAD']._serialized_end=1212
 # @@protoc_insertion_point(module_scope)

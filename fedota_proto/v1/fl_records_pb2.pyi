@@ -169,6 +169,28 @@ class Sint64List(_message.Message):
 Global___Sint64List: _TypeAlias = Sint64List  # noqa: Y015
 
 @_typing.final
+class Uint64List(_message.Message):
+    """Integers beyond 2^63 - 1, as Flower sends them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        values: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Uint64List: _TypeAlias = Uint64List  # noqa: Y015
+
+@_typing.final
 class BoolList(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -242,11 +264,14 @@ class Value(_message.Message):
     BOOLS_FIELD_NUMBER: _builtins.int
     STRINGS_FIELD_NUMBER: _builtins.int
     BYTES_LIST_FIELD_NUMBER: _builtins.int
+    UINT64_FIELD_NUMBER: _builtins.int
+    UINT64S_FIELD_NUMBER: _builtins.int
     double: _builtins.float
     sint64: _builtins.int
     bool: _builtins.bool
     string: _builtins.str
     bytes: _builtins.bytes
+    uint64: _builtins.int
     @_builtins.property
     def doubles(self) -> Global___DoubleList: ...
     @_builtins.property
@@ -257,6 +282,8 @@ class Value(_message.Message):
     def strings(self) -> Global___StringList: ...
     @_builtins.property
     def bytes_list(self) -> Global___BytesList: ...
+    @_builtins.property
+    def uint64s(self) -> Global___Uint64List: ...
     def __init__(
         self,
         *,
@@ -270,12 +297,14 @@ class Value(_message.Message):
         bools: Global___BoolList | None = ...,
         strings: Global___StringList | None = ...,
         bytes_list: Global___BytesList | None = ...,
+        uint64: _builtins.int = ...,
+        uint64s: Global___Uint64List | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bool", b"bool", "bools", b"bools", "bytes", b"bytes", "bytes_list", b"bytes_list", "double", b"double", "doubles", b"doubles", "sint64", b"sint64", "sint64s", b"sint64s", "string", b"string", "strings", b"strings", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bool", b"bool", "bools", b"bools", "bytes", b"bytes", "bytes_list", b"bytes_list", "double", b"double", "doubles", b"doubles", "sint64", b"sint64", "sint64s", b"sint64s", "string", b"string", "strings", b"strings", "uint64", b"uint64", "uint64s", b"uint64s", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bool", b"bool", "bools", b"bools", "bytes", b"bytes", "bytes_list", b"bytes_list", "double", b"double", "doubles", b"doubles", "sint64", b"sint64", "sint64s", b"sint64s", "string", b"string", "strings", b"strings", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bool", b"bool", "bools", b"bools", "bytes", b"bytes", "bytes_list", b"bytes_list", "double", b"double", "doubles", b"doubles", "sint64", b"sint64", "sint64s", b"sint64s", "string", b"string", "strings", b"strings", "uint64", b"uint64", "uint64s", b"uint64s", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["double", "sint64", "bool", "string", "bytes", "doubles", "sint64s", "bools", "strings", "bytes_list"]  # noqa: Y015
+    _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["double", "sint64", "bool", "string", "bytes", "doubles", "sint64s", "bools", "strings", "bytes_list", "uint64", "uint64s"]  # noqa: Y015
     _WhichOneofArgType_value: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_value) -> _WhichOneofReturnType_value | None: ...
 
