@@ -31,6 +31,7 @@ from fedota_proto.invite import Invite
 from fedota_proto.v1 import fl_round_pb2 as pb
 
 _TAIL_BYTES = 1 << 18
+_HEARD_MOST = 10_000
 
 
 class ClientHome:
@@ -188,7 +189,9 @@ class ClientHome:
                 f"{self._outcomes} cannot be written ({error.strerror}): check its owner and "
                 "free space."
             ) from error
-        self._heard.add(outcome.task_id)
+        self._heard[outcome.task_id] = None
+        if len(self._heard) > _HEARD_MOST:
+            del self._heard[next(iter(self._heard))]
         return True
 
 
@@ -209,18 +212,18 @@ def outcome_fields(outcome: pb.Outcome) -> dict[str, Any]:
     }
 
 
-def _task_ids(path: Path) -> set[int]:
+def _task_ids(path: Path) -> dict[int, None]:
     """Read the task ids at the end of an outcomes file; a line cut off by a crash is passed."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
             lines = file.read().splitlines()
     except OSError:
-        return set()
-    found = set()
+        return {}
+    found: dict[int, None] = {}
     for line in lines:
         try:
-            found.add(int(json.loads(line)["task_id"]))
+            found[int(json.loads(line)["task_id"])] = None
         except (ValueError, KeyError, TypeError):
             continue
     return found

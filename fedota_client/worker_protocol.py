@@ -36,12 +36,13 @@ import os
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 from google.protobuf.message import DecodeError
 
 from fedota_proto.errors import StreamError
-from fedota_proto.records import Buffer, PayloadReader, Records, table_of
+from fedota_proto.records import Buffer, Records, records_from_table, table_of
 from fedota_proto.v1 import fl_records_pb2 as pb
 
 HEADER_MAX_BYTES = 1 << 24
@@ -69,7 +70,7 @@ class Frame:
     payload: memoryview = field(default_factory=lambda: memoryview(b""))
 
     def records(self) -> Records:
-        """Return the payload's records; arrays are views of one buffer.
+        """Return the payload's records; arrays are views of it.
 
         Raises
         ------
@@ -135,17 +136,20 @@ def split_payload(payload: memoryview) -> tuple[pb.Payload, memoryview]:
 
 
 def payload_records(payload: memoryview) -> Records:
-    """Read a payload's records.
+    """Read a payload's records; their arrays are views of it.
 
     Raises
     ------
     StreamError
-        If the payload is malformed or truncated.
+        If the payload is malformed, truncated or longer than its table says.
     """
     table, data = split_payload(payload)
-    reader = PayloadReader(table)
-    reader.feed(data)
-    return reader.finish()
+    sizes = [spec.size_bytes for record in table.records for spec in record.arrays.arrays]
+    if sum(sizes) != data.nbytes or list(table.follows) != list(range(len(sizes))):
+        raise StreamError("The worker's payload does not hold what its table says.")
+    starts = accumulate(sizes, initial=0)
+    arrays = [data[start : start + size] for start, size in zip(starts, sizes, strict=False)]
+    return records_from_table(table.records, arrays)
 
 
 def encode_frame(
