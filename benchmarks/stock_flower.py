@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -47,7 +48,7 @@ def read_result(path: Path) -> AppRun:
     """Read the file that the bench's Flower app writes at its end."""
     result = json.loads(path.read_text())
     ended = result["ended_s"]
-    rounds = [later - earlier for earlier, later in zip(ended, ended[1:], strict=False)]
+    rounds = [later - earlier for earlier, later in itertools.pairwise(ended)]
     if not rounds or result["evaluations"] != len(rounds):
         raise RuntimeError(f"the app ran {len(rounds)} rounds, {result['evaluations']} evaluated")
     return AppRun(rounds[1:] or rounds, max(result["peak_kb"]) * 1024 / 1e6, result["error"])
@@ -61,12 +62,12 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def started(command: list[str], log: Path, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def started(
+    command: list[str], log: Path, env: dict[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process in a session of its own and end that whole session afterwards."""
     with log.open("ab") as out:
-        process = subprocess.Popen(
-            command, stdout=out, stderr=out, env=env, start_new_session=True
-        )
+        process = subprocess.Popen(command, stdout=out, stderr=out, env=env, start_new_session=True)
     try:
         yield process
     finally:
@@ -133,14 +134,12 @@ def run_stock(*, elements: int, rounds: int, nodes: int = 4, timeout_s: float = 
                 )
             deadline = time.monotonic() + timeout_s
             config = (
-                f'num-server-rounds={rounds} num-elements={elements} num-nodes={nodes} '
+                f"num-server-rounds={rounds} num-elements={elements} num-nodes={nodes} "
                 f'result-file="{result}"'
             )
             submit = [str(BIN / "flwr"), "run", str(app), "bench", "--run-config", config]
             while True:
-                done = subprocess.run(
-                    submit, env=env, capture_output=True, timeout=60, check=False
-                )
+                done = subprocess.run(submit, env=env, capture_output=True, timeout=60, check=False)
                 if done.returncode == 0:
                     break
                 if time.monotonic() > deadline - timeout_s + 60:
