@@ -1,0 +1,1 @@
+"""What starts a problem's servers and the jobs that need another package."""
