@@ -30,8 +30,9 @@ from fedota_proto.records import CHUNK_BYTES, INLINE_BYTES
 from fedota_proto.tls import client_channel
 from fedota_proto.v1 import fl_round_pb2 as pb
 from fedota_proto.v1.fl_round_pb2_grpc import FlRoundStub
+from fedota_proto.wire import read_server_message, to_wire, update_chunk
 
-_UPDATE_METHOD = "/fedota.v1.FlRound/Update"
+_SERVICE = "/fedota.v1.FlRound"
 
 _Reply = TypeVar("_Reply")
 
@@ -110,11 +111,22 @@ class SelectorLink:
             options=(("grpc.use_local_subchannel_pool", 1), *options),
         )
         self._stub = FlRoundStub(self._channel)
+        # Chunks pass without protobuf's copies.
+        self._check_in = self._channel.unary_stream(
+            f"{_SERVICE}/CheckIn",
+            request_serializer=pb.CheckInRequest.SerializeToString,
+            response_deserializer=read_server_message,
+        )
+        self._update_stream = self._channel.stream_unary(
+            f"{_SERVICE}/Update",
+            request_serializer=to_wire,
+            response_deserializer=pb.Ack.FromString,
+        )
         # A stream of one message is a unary call on the wire, and costs grpc.aio one batch
         # instead of four.
         self._update_at_once = self._channel.unary_unary(
-            _UPDATE_METHOD,
-            request_serializer=pb.UpdateMessage.SerializeToString,
+            f"{_SERVICE}/Update",
+            request_serializer=to_wire,
             response_deserializer=pb.Ack.FromString,
         )
 
@@ -159,13 +171,15 @@ class SelectorLink:
         self.put_challenge(reply.challenge)
         return reply
 
-    async def check_in(self, request: pb.CheckInRequest) -> AsyncIterator[pb.ServerMessage]:
+    async def check_in(
+        self, request: pb.CheckInRequest
+    ) -> AsyncIterator[pb.ServerMessage | memoryview]:
         """Hold a check-in open.
 
         Yields
         ------
-        pb.ServerMessage
-            Whatever the selector sends, until the stream ends.
+        pb.ServerMessage or memoryview
+            Whatever the selector sends, until the stream ends; a view is a chunk of the last task.
 
         Raises
         ------
@@ -174,7 +188,7 @@ class SelectorLink:
         FedotaError
             Whatever the selector refused the call with.
         """
-        call = self._stub.CheckIn(request, metadata=await self._metadata("CheckIn"))
+        call = self._check_in(request, metadata=await self._metadata("CheckIn"))
         try:
             try:
                 async with asyncio.timeout(self._timeouts.welcome_s):
@@ -183,7 +197,7 @@ class SelectorLink:
                 raise UnreachableError(
                     f"{self.peer} did not answer the check-in in time: trying again."
                 ) from None
-            while isinstance(message, pb.ServerMessage):
+            while isinstance(message, pb.ServerMessage | memoryview):
                 yield message
                 message = await call.read()
         except grpc.aio.AioRpcError as error:
@@ -229,7 +243,7 @@ class SelectorLink:
 
     async def _update_in_chunks(self, header: pb.UpdateHeader, data: memoryview) -> pb.Ack:
         metadata = await self._metadata("Update")
-        call = self._stub.Update(
+        call = self._update_stream(
             _messages(header, data), metadata=metadata, timeout=self._timeouts.transfer_s
         )
         ack: pb.Ack = await self._unary(call)
@@ -356,7 +370,7 @@ class SelectorLink:
             raise from_rpc_error(error, peer=self.peer) from error
 
 
-def _messages(header: pb.UpdateHeader, data: memoryview) -> Iterator[pb.UpdateMessage]:
+def _messages(header: pb.UpdateHeader, data: memoryview) -> Iterator[pb.UpdateMessage | bytes]:
     yield pb.UpdateMessage(header=header)
     for start in range(0, data.nbytes, CHUNK_BYTES):
-        yield pb.UpdateMessage(chunk=bytes(data[start : start + CHUNK_BYTES]))
+        yield update_chunk(data[start : start + CHUNK_BYTES])

@@ -217,7 +217,8 @@ class WorkerHandle:
         try:
             await self._spawn()
             async with asyncio.timeout(self._load_timeout_s):
-                return await loading
+                loaded: Loaded = await loading
+                return loaded
         except TimeoutError:
             self._end_process()
             raise WorkerError(
