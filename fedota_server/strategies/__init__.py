@@ -1,0 +1,1 @@
+"""Flower's strategies, built from a problem, and the wrappers of our own around them."""
