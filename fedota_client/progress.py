@@ -118,6 +118,7 @@ class Display(abc.ABC):
         """Begin to show."""
         return self
 
+    @abc.abstractmethod
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -178,6 +179,14 @@ class PlainDisplay(Display):
     def outcome(self, outcome: pb.Outcome) -> None:
         """Write what became of it."""
         self._write(outcome_words(outcome))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the lines as they are."""
 
 
 class RichDisplay(Display):
