@@ -1,0 +1,1 @@
+"""The coordinator: one process per problem, Flower's strategy on our Grid."""
