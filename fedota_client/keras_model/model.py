@@ -1,0 +1,341 @@
+"""A Keras model that does one task after another."""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from fedota_client.failures import TaskFailedError
+from fedota_client.keras_model.errors import KERAS_ERRORS, first_line, translated
+from fedota_client.keras_model.saved_state import walk_saved_state
+from fedota_client.keras_model.steps import Steps
+from fedota_client.keras_model.summary import loss_name, named_tensors, optimizer_summary
+from fedota_proto.errors import ModelFileError
+from fedota_proto.manifest import Manifest, ManifestArray
+from fedota_proto.model_file import ModelLimits, check_model_file
+
+WEIGHTS_ROOT = "layers/"
+SEED_STATE = "seed_generator_state"
+EVALUATION_BATCH = 256
+OPEN_DIMENSION = 8
+
+OnBatch = Callable[[int, int, int, Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """How one task trains.
+
+    Parameters
+    ----------
+    epochs
+        Passes over the examples.
+    batch_size
+        Examples in a step.
+    seed
+        Of everything random in the task; at least 0.
+    proximal_mu
+        FedProx's μ; 0 trains without the proximal term.
+    """
+
+    epochs: int
+    batch_size: int
+    seed: int
+    proximal_mu: float = 0.0
+
+
+class KerasModel:
+    """A loaded and compiled model, its arrays by the names of the ``.keras`` file.
+
+    The training step is compiled once; every task sets the arrays, resets the optimizer's variables
+    and the random states, and runs it. Not safe to use from two threads at once.
+
+    Examples are given as one array ``(examples, …)`` per input and per output.
+
+    Parameters
+    ----------
+    model
+        Compiled and built.
+    compile_config
+        As in the file's config.json.
+    """
+
+    def __init__(self, model: Any, compile_config: Mapping[str, Any]) -> None:
+        self._model = model
+        self._compile_config = compile_config
+        saved, objects = walk_saved_state(model)
+        self._variables = {
+            name: variable
+            for name, variable in saved.items()
+            if name.startswith(WEIGHTS_ROOT)
+            and isinstance(variable, keras.Variable)
+            and keras.backend.is_float_dtype(variable.dtype)
+        }
+        self._seed_states = [v for v in model.variables if v.name == SEED_STATE]
+        self._optimizer_start = [
+            (variable, value if value.any() else None)
+            for variable in model.optimizer.variables
+            for value in [np.asarray(variable.numpy())]
+        ]
+        self.inputs = named_tensors(model.input, model.inputs)
+        self.outputs = named_tensors(model.output, model.outputs)
+        normalizations = [x for x in objects if isinstance(x, keras.layers.Normalization)]
+        self._steps = Steps(model, self.inputs, self.outputs, normalizations)
+
+    @classmethod
+    def load(cls, path: Path, limits: ModelLimits | None = None) -> KerasModel:
+        """Walk a ``.keras`` file against the allowlist, then load and compile it.
+
+        Parameters
+        ----------
+        path
+            The file; hostile until it has been walked.
+        limits
+            On its size; None takes the defaults.
+
+        Returns
+        -------
+        KerasModel
+            With the file's weights and a new optimizer.
+
+        Raises
+        ------
+        ModelFileError
+            If the walk refuses the file, or Keras cannot load it.
+        """
+        check_model_file(path, limits=limits or ModelLimits())
+        tf.config.experimental.enable_op_determinism()
+        keras.utils.set_random_seed(0)
+        with zipfile.ZipFile(path) as archive:
+            compile_config = json.loads(archive.read("config.json"))["compile_config"]
+        try:
+            # Without the optimizer's saved state: every task begins with a new one.
+            model = keras.models.load_model(path, compile=False, safe_mode=True)
+            model.compile_from_config(compile_config)
+        except (*KERAS_ERRORS, OSError) as error:
+            raise ModelFileError(
+                f"Keras {keras.__version__} cannot load {path.name}: {first_line(error)} "
+                "Save it again with a Keras that is not newer than this one.",
+                place=path.name,
+            ) from error
+        if not model.trainable_variables:
+            raise ModelFileError(
+                f"{path.name} has nothing to train: every layer is frozen or without weights. "
+                "Set trainable = True on a layer and save it again.",
+                place=path.name,
+            )
+        return cls(model, compile_config)
+
+    def manifest(self) -> Manifest:
+        """Say what the servers need to know of this model.
+
+        Returns
+        -------
+        Manifest
+            Arrays in the model's order; metrics are those whose result is one number.
+
+        Raises
+        ------
+        ModelFileError
+            If loss and metrics cannot be computed from the model's outputs.
+        """
+        trainable = {id(variable) for variable in self._model.trainable_variables}
+        return Manifest(
+            arrays=tuple(
+                ManifestArray(name, v.dtype, tuple(v.shape), id(v) in trainable)
+                for name, v in self._variables.items()
+            ),
+            loss=loss_name(self._compile_config.get("loss")),
+            metrics=self._metric_names(),
+            optimizer=optimizer_summary(self._compile_config.get("optimizer")),
+            inputs=self.inputs,
+        )
+
+    def set_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Make these the model's weights.
+
+        Parameters
+        ----------
+        arrays
+            Every federated array by name, in the model's dtypes and shapes; void of two bytes
+            stands for bfloat16.
+
+        Raises
+        ------
+        TaskFailedError
+            ``arrays``: names, a dtype or a shape differ; the model is then unchanged.
+        """
+        if arrays.keys() != self._variables.keys():
+            odd = min(arrays.keys() ^ self._variables.keys())
+            raise TaskFailedError(
+                "arrays", f"The received arrays are not the model's: only one side has {odd}."
+            )
+        values = {}
+        for name, variable in self._variables.items():
+            value = arrays[name]
+            if variable.dtype == "bfloat16" and value.dtype == np.dtype("V2"):
+                value = value.view(tf.bfloat16.as_numpy_dtype)
+            if value.dtype.name != variable.dtype or value.shape != tuple(variable.shape):
+                raise TaskFailedError(
+                    "arrays",
+                    f"The received {name} is {value.dtype.name} {value.shape}, "
+                    f"the model's is {variable.dtype} {tuple(variable.shape)}.",
+                )
+            values[name] = value
+        for name, value in values.items():
+            self._variables[name].assign(value)
+        self._steps.refresh_normalizations()
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return copies of the federated arrays by name, in the model's order."""
+        return {name: np.array(v.numpy()) for name, v in self._variables.items()}
+
+    def warm_up(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> None:
+        """Compile the steps of training and evaluation.
+
+        Parameters
+        ----------
+        inputs, targets
+            At least one example.
+
+        Raises
+        ------
+        TaskFailedError
+            ``keras``: model, loss and data do not go together.
+        """
+        with translated():
+            self._steps.build_metrics((*inputs, *targets))
+            self._steps.compile((*inputs, *targets))
+            self._steps.refresh_normalizations()
+
+    def train(
+        self,
+        inputs: Sequence[np.ndarray],
+        targets: Sequence[np.ndarray],
+        plan: TrainingPlan,
+        on_batch: OnBatch | None = None,
+    ) -> dict[str, float]:
+        """Train from the present weights with a new optimizer.
+
+        The same weights, examples and plan give the same weights, to the bit.
+
+        Parameters
+        ----------
+        inputs, targets
+            At least one example.
+        plan
+            How.
+        on_batch
+            Called after each step with epoch and batch (from 1), batches in an epoch, and the
+            batch's loss as a tensor; what it raises ends the training.
+
+        Returns
+        -------
+        dict
+            Loss and compiled metrics over the last epoch, without the proximal term.
+
+        Raises
+        ------
+        TaskFailedError
+            ``diverged``, ``out-of-memory`` or ``keras``.
+        """
+        tensors = (*inputs, *targets)
+        examples = len(targets[0])
+        batches = math.ceil(examples / plan.batch_size)
+        order = np.random.default_rng(plan.seed)
+        with translated():
+            self._steps.build_metrics(tensors)
+            self._reset(plan.seed)
+            step = self._steps.training(plan.proximal_mu, tensors)
+            for epoch in range(1, plan.epochs + 1):
+                self._model.reset_metrics()
+                rows = order.permutation(examples)
+                for batch in range(batches):
+                    chosen = rows[batch * plan.batch_size : (batch + 1) * plan.batch_size]
+                    loss = step(*(tensor[chosen] for tensor in tensors))
+                    if on_batch is not None:
+                        on_batch(epoch, batch + 1, batches, loss)
+            self._model.optimizer.finalize_variable_values(self._model.trainable_variables)
+            results = self._steps.results()
+        if not math.isfinite(results["loss"]):
+            raise TaskFailedError(
+                "diverged",
+                "The training diverged: its loss is no longer a number. "
+                "A lower learning rate in the model's compilation helps.",
+            )
+        return results
+
+    def evaluate(
+        self,
+        inputs: Sequence[np.ndarray],
+        targets: Sequence[np.ndarray],
+        on_batch: OnBatch | None = None,
+    ) -> dict[str, float]:
+        """Compute loss and compiled metrics over examples, changing nothing.
+
+        Parameters
+        ----------
+        inputs, targets
+            At least one example.
+        on_batch
+            As in `train`, the epoch being 1.
+
+        Returns
+        -------
+        dict
+            By name.
+
+        Raises
+        ------
+        TaskFailedError
+            ``out-of-memory`` or ``keras``.
+        """
+        tensors = (*inputs, *targets)
+        batches = math.ceil(len(targets[0]) / EVALUATION_BATCH)
+        with translated():
+            self._steps.build_metrics(tensors)
+            step = self._steps.evaluation(tensors)
+            self._model.reset_metrics()
+            for batch in range(batches):
+                rows = slice(batch * EVALUATION_BATCH, (batch + 1) * EVALUATION_BATCH)
+                loss = step(*(tensor[rows] for tensor in tensors))
+                if on_batch is not None:
+                    on_batch(1, batch + 1, batches, loss)
+            return self._steps.results()
+
+    def _reset(self, seed: int) -> None:
+        for variable, value in self._optimizer_start:
+            variable.assign(tf.zeros_like(variable.value) if value is None else value)
+        numbers = np.random.SeedSequence(seed).generate_state(len(self._seed_states))
+        for state, number in zip(self._seed_states, numbers, strict=True):
+            state.assign(np.array([number >> 1, 0], dtype=state.dtype))
+
+    def _metric_names(self) -> tuple[str, ...]:
+        """Name the metrics by evaluating zeros against targets of a shape that the loss takes."""
+        inputs = [
+            np.zeros((2, *(OPEN_DIMENSION if n is None else n for n in one.shape)), one.dtype)
+            for one in self.inputs
+        ]
+        shapes = [
+            tuple(OPEN_DIMENSION if n is None else n for n in one.shape) for one in self.outputs
+        ]
+        reason = ""
+        for tried in (shapes, [(*shape[:-1], 1) for shape in shapes]):
+            try:
+                self._steps.build_metrics((*inputs, *(np.zeros((2, *s), "float32") for s in tried)))
+                return tuple(self._steps.results())
+            except KERAS_ERRORS as error:
+                reason = reason or first_line(error)
+        raise ModelFileError(
+            f"Loss and metrics cannot be computed from the model's outputs: {reason} "
+            "Compile it with a loss that fits them and save it again."
+        )
