@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -30,10 +31,11 @@ HEADER_MAX_BYTES = 10_000
 NDIM_MAX = 64
 
 _MAGIC = b"\x93NUMPY"
+_DIM = rb"(?:0|[1-9][0-9]{0,18})"
 _HEADER = re.compile(
-    rb"\{'descr': *'([<>|=][?bBhHiIlLqQefdgFDGSUVmMc][0-9]{0,9})', *"
+    rb"\{'descr': *'([<>|][biufcSUV][1-9][0-9]{0,8})', *"
     rb"'fortran_order': *(True|False), *"
-    rb"'shape': *\(((?:[0-9]{1,19}, *)*(?:[0-9]{1,19})?)\) *,? *\} *\n?",
+    rb"'shape': *\(((?:" + _DIM + rb", *)+" + _DIM + rb"|" + _DIM + rb",)? *\) *,? *\} *\n?"
 )
 
 
@@ -103,17 +105,32 @@ def _parse(header: bytes, start: int) -> NpyHeader:
     if match is None:
         raise StreamError("The array's .npy header is malformed, or its dtype is not a plain one.")
     descr, fortran, dims = match.groups()
-    parts = [part.strip() for part in dims.split(b",")]
-    if (len(parts) == 1 and parts[0]) or any(not part for part in parts[:-1]):
-        raise StreamError("The array's .npy header does not give its shape as a tuple.")
-    shape = tuple(int(part) for part in parts if part)
+    shape = tuple(int(dim) for dim in (dims or b"").split(b",") if dim.strip())
     try:
         dtype = np.dtype(descr.decode("ascii"))
     except (TypeError, ValueError) as error:
         raise StreamError(f"The array's dtype {descr.decode('ascii')!r} is unknown.") from error
-    if len(shape) > NDIM_MAX or math.prod(shape) * max(dtype.itemsize, 1) >= 2**63:
+    if not is_possible(shape, dtype.itemsize):
         raise StreamError("The array's shape is larger than any array can be.")
     return NpyHeader(dtype, shape, fortran == b"True", start + len(header))
+
+
+def is_possible(shape: Sequence[int], itemsize: int = 1) -> bool:
+    """Tell whether an array of this shape can exist in an address space.
+
+    Parameters
+    ----------
+    shape
+        Elements along each axis.
+    itemsize
+        Size of an element in bytes.
+
+    Returns
+    -------
+    bool
+        False beyond 64 axes or 2^63 bytes, axes without elements not counted.
+    """
+    return len(shape) <= NDIM_MAX and math.prod(dim or 1 for dim in shape) * itemsize < 2**63
 
 
 def npy_view(array: ArrayBytes) -> np.ndarray:

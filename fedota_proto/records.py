@@ -8,7 +8,6 @@ in one buffer per payload, and every array is a view of it.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -17,7 +16,7 @@ from types import MappingProxyType
 import numpy as np
 
 from fedota_proto.errors import StreamError
-from fedota_proto.npy import NDIM_MAX, NUMPY_STYPE
+from fedota_proto.npy import NUMPY_STYPE, is_possible
 from fedota_proto.npy import NpyHeader as NpyHeader
 from fedota_proto.npy import npy_bytes as npy_bytes
 from fedota_proto.npy import npy_header as npy_header
@@ -209,7 +208,7 @@ def check_spec(spec: pb.ArraySpec) -> None:
         raise StreamError(
             f"The array {spec.name[:40]!r}… has a name or dtype of over {NAME_MAX} letters."
         )
-    if len(spec.shape) > NDIM_MAX or math.prod(spec.shape) >= 2**63:
+    if not is_possible(spec.shape):
         raise StreamError(f"The array {spec.name!r} is declared with an impossible shape.")
     if len(spec.sha256) not in (0, 32):
         raise StreamError(f"The array {spec.name!r} has a digest that is not 32 bytes long.")
