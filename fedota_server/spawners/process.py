@@ -52,6 +52,13 @@ _PASSED_ON = (
     "OPENBLAS_NUM_THREADS",
 )
 
+# By whose names a process's own settings start; the spawner's surroundings may hold them too.
+_OWN_PREFIXES: Mapping[Role, tuple[str, ...]] = {
+    Role.COORDINATOR: ("FEDOTA_COORDINATOR_",),
+    Role.SELECTOR: ("FEDOTA_SELECTOR_",),
+    Role.CLIENT: ("FEDOTA_CLIENT_", "FEDOTA_WORKER_"),
+}
+
 _READY = re.compile(r"ready (\S+:\d+)")
 _LINE_MAX_BYTES = 1 << 20
 _PARENT_GRACE_S = 5.0
@@ -60,22 +67,29 @@ _DRAIN_WAIT_S = 2.0
 _MEMORY_LOOK_S = 0.1
 
 
-def minimal_environment(environ: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
+def minimal_environment(
+    environ: Mapping[str, str], role: Role, settings: Mapping[str, str]
+) -> dict[str, str]:
     """Build the whole environment of a process.
 
     Parameters
     ----------
     environ
-        The parent's.
+        The parent's; of its ``FEDOTA_*`` variables those of the process's own role are passed on.
+    role
+        Which program it is.
     settings
-        The process's own ``FEDOTA_*`` variables.
+        The process's own ``FEDOTA_*`` variables, which go before the parent's.
 
     Returns
     -------
     dict
         What must be passed on, the settings, and nothing else.
     """
-    passed = {name: environ[name] for name in _PASSED_ON if name in environ}
+    own = _OWN_PREFIXES[role]
+    passed = {
+        name: value for name, value in environ.items() if name in _PASSED_ON or name.startswith(own)
+    }
     return {**passed, "PYTHONUNBUFFERED": "1", **settings}
 
 
@@ -375,7 +389,7 @@ class ProcessSpawner(Spawner):
                 lambda: child,
                 *(sys.executable, "-P", "-m", "fedota_server.spawners.launch"),
                 *(str(grace_s), self._programs[role], *arguments),
-                env=minimal_environment(self._environ, settings),
+                env=minimal_environment(self._environ, role, settings),
                 start_new_session=True,
             )
         except OSError as error:

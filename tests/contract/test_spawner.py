@@ -25,6 +25,8 @@ ENVIRON = {
     **os.environ,
     "PYTHONPATH": os.pathsep.join((str(HERE), str(HERE.parent.parent))),
     "FEDOTA_HOME": "/nowhere",
+    "FEDOTA_SELECTOR_BDP_PROBE": "0",
+    "FEDOTA_COORDINATOR_LISTEN": "127.0.0.1:1",
     "GITHUB_TOKEN": "secret",
 }
 
@@ -158,7 +160,8 @@ async def test_a_server_sees_its_own_settings_and_no_others(spawner: Spawner) ->
     environment = json.loads((await spawner.logs("selector-1")).splitlines()[0])
     assert environment["FEDOTA_TEST_BEHAVIOUR"] == "environment"
     assert "PATH" in environment
-    assert not {"FEDOTA_HOME", "GITHUB_TOKEN"} & set(environment)
+    assert environment["FEDOTA_SELECTOR_BDP_PROBE"] == "0"
+    assert not {"FEDOTA_HOME", "FEDOTA_COORDINATOR_LISTEN", "GITHUB_TOKEN"} & set(environment)
 
 
 async def test_logs_give_the_newest_lines(spawner: Spawner) -> None:
