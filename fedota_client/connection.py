@@ -70,7 +70,7 @@ class CallTimeouts:
 
 
 class SelectorLink:
-    """A channel to one selector.
+    """A channel to one selector; `greeted` says whether a `hello` has succeeded.
 
     Parameters
     ----------
@@ -98,6 +98,7 @@ class SelectorLink:
         options: tuple[tuple[str, int | str], ...] = (),
     ) -> None:
         self.address = address
+        self.greeted = False
         self._member = member
         self._timeouts = timeouts or CallTimeouts()
         self._version = pb.HelloRequest()
@@ -168,6 +169,7 @@ class SelectorLink:
                 f"{self.peer} serves another problem ({reply.problem_id}) than this invite "
                 f"({self._member.problem_id}): ask the problem's setter for a new invite."
             )
+        self.greeted = True
         self.put_challenge(reply.challenge)
         return reply
 

@@ -12,19 +12,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 from fedota_client.home import ClientHome
-from fedota_proto.errors import FedotaError, UsageError
+from fedota_proto.errors import UsageError
 from fedota_proto.invite import Invite
 from fedota_proto.manifest import Manifest
 from fedota_proto.problem import Problem
 
 _ARRAYS_SHOWN = 40
 _HEADER_BYTES = 128
-
-
-class DeclinedError(FedotaError):
-    """The owner said no."""
-
-    code = "declined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +183,7 @@ def keras_terms(
         leaves=tuple(leaves),
         goes_to=_goes_to(invite),
         seen_by=f"A single update of yours can be seen by {spec.seen_by}.",
-        stays="No example, and no value of one, leaves; the numbers above are sums over many.",
+        stays="No example leaves; the numbers above are counts and averages over yours.",
         lasts=_lasts(rounds_wanted, problem.rounds.rounds),
         layers=layers,
         arrays=tuple(
@@ -239,7 +233,7 @@ def ask(
     terminal: bool,
     write: Callable[[str], None],
     confirm: Callable[[str], bool],
-) -> None:
+) -> bool:
     """Show the terms and get the owner's consent, unless these very terms have it.
 
     Parameters
@@ -255,15 +249,18 @@ def ask(
     write, confirm
         Show a text; ask a yes-or-no question.
 
+    Returns
+    -------
+    bool
+        Whether there is consent.
+
     Raises
     ------
     UsageError
         There is neither a terminal nor ``--yes``.
-    DeclinedError
-        The owner said no.
     """
     if home.consented() == terms.sha256:
-        return
+        return True
     text = terms.text()
     write(text)
     if not yes:
@@ -273,5 +270,6 @@ def ask(
                 "if you agree to the above."
             )
         if not confirm("Do you agree?"):
-            raise DeclinedError("Nothing has run and nothing has left this machine.")
+            return False
     home.record_consent(terms.sha256, text, "--yes" if yes else "terminal")
+    return True

@@ -209,6 +209,13 @@ class Session:
         task.attempt += 1
         return self._send(task_id, task)
 
+    def update_lost(self, task_id: int) -> list[Instruction]:
+        """Give up an update that can no longer be read from where it was kept."""
+        task = self._tasks.get(task_id)
+        if task is None or task.phase is not Phase.READY:
+            return []
+        return [*self._drop(task_id, task), *self._leave_if_idle()]
+
     def outcome_heard(
         self, task_id: int, *, counted: bool, message_type: str, key: RoundTuple
     ) -> list[Instruction]:

@@ -31,6 +31,13 @@ class ClientSettings(BaseSettings):
         le=600,
         description="Seconds in which a selector must answer a short call.",
     )
+    welcome_timeout_s: float = Field(
+        default=120.0,
+        gt=0,
+        le=3_600,
+        description="Seconds in which a selector must answer a check-in; it waits there while its "
+        "coordinator restarts.",
+    )
     transfer_timeout_s: float = Field(
         default=3_600.0,
         gt=0,

@@ -94,6 +94,7 @@ class WorkerHandle:
         self._output: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._closed = False
+        self._one_task = asyncio.Lock()
 
     async def start(self) -> Loaded:
         """Start the process and wait until it has loaded model and data.
@@ -143,27 +144,28 @@ class WorkerHandle:
             The task brings no update; the code says why. The worker, or another in its place, is
             there for the next task.
         """
-        self._on_progress = on_progress
-        self._task_id = int(fields["task_id"])
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(timeout_s), self._one_task:
+                self._on_progress = on_progress
                 frame = await self._exchange(fields, payload)
         except TimeoutError:
             raise TaskFailedError(
                 "deadline", f"The work was not done within its deadline of {timeout_s:.0f} s."
             ) from None
-        finally:
-            self._working = None
-            self._task_id = 0
         if frame.kind == "failed":
             raise TaskFailedError(str(frame.fields["code"]), str(frame.fields["reason"]))
         return WorkResult(bytes.fromhex(frame.fields["update_sha256"]), frame.payload)
 
-    async def close(self, *, at_once: bool = False) -> None:
-        """End the process, within a few seconds or at once."""
+    def kill(self) -> None:
+        """End the process at once; none is started any more. `close` is still to be called."""
+        self._closed = True
+        self._end_process()
+
+    async def close(self) -> None:
+        """End the process: within a few seconds if it is idle, else at once."""
         self._closed = True
         process = self._process
-        if process is not None and self._pipe is not None and self._task_id == 0 and not at_once:
+        if process is not None and self._pipe is not None and self._task_id == 0:
             self._pipe.send("stop")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), _STOP_S)
@@ -190,6 +192,7 @@ class WorkerHandle:
         if self._pipe is None:
             raise TaskFailedError("crashed", "The worker has ended.")
         self._working = asyncio.get_running_loop().create_future()
+        self._task_id = int(fields["task_id"])
         self._pipe.send("task", fields, payload)
         try:
             return await self._working
@@ -197,6 +200,9 @@ class WorkerHandle:
             self._end_process()
             self._launch_in_background()
             raise
+        finally:
+            self._working = None
+            self._task_id = 0
 
     def _launched(self) -> asyncio.Task[Loaded]:
         """Return the start of the present process; one that failed is tried again."""

@@ -1,0 +1,192 @@
+"""Reaching a selector: whom to try, when to try again, what to give up on."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from fedota_client.connection import CallTimeouts, Member, SelectorLink
+from fedota_client.progress import Display
+from fedota_client.route import Address, SelectorRoute
+from fedota_client.settings import ClientSettings
+from fedota_proto.errors import (
+    AuthenticationError,
+    FedotaError,
+    InternalError,
+    StreamError,
+    UnreachableError,
+    error_tree,
+)
+from fedota_proto.invite import Invite
+from fedota_proto.tls import WEBSERVER_NAME
+from fedota_proto.v1 import fl_round_pb2 as pb
+
+# Refusals of a stream that a new check-in of the same process heals.
+_HEALED = frozenset({"replaced"})
+# Errors that say nothing about this client: another selector, or a later moment, may do better.
+_PASSING = (InternalError, StreamError)
+_LATER_S = 5.0
+
+_CLASSES = {cls.code: cls for cls in error_tree()}
+_Result = TypeVar("_Result")
+
+
+class RefusedError(Exception):
+    """A selector ended the stream with a `Refusal`."""
+
+    def __init__(self, refusal: pb.Refusal) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
+
+    @property
+    def final(self) -> bool:
+        """Whether there is no use in coming back."""
+        return self.refusal.retry_after_s <= 0 and self.refusal.code not in _HEALED
+
+    def error(self) -> FedotaError:
+        """Return the error that the refusal's code names."""
+        cls = _CLASSES.get(self.refusal.code, AuthenticationError)
+        return cls(self.refusal.reason or "The platform refused this client and gave no reason.")
+
+
+class Dialer:
+    """Opens one link after the other, in the order of the route.
+
+    Parameters
+    ----------
+    invite
+        Whom to trust and where to go.
+    member
+        Who calls.
+    settings
+        Deadlines and pauses.
+    display
+        Shows every failure.
+    release
+        This release.
+    with_webserver
+        Whether the webserver's address serves as well (it answers all but check-ins).
+    rng
+        Decides order and jitter.
+    """
+
+    def __init__(
+        self,
+        invite: Invite,
+        member: Member,
+        settings: ClientSettings,
+        display: Display,
+        *,
+        release: str = "",
+        with_webserver: bool = False,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._invite = invite
+        self._member = member
+        self._settings = settings
+        self._display = display
+        self._release = release
+        addresses: list[Address] = list(invite.selectors)
+        if with_webserver and invite.webserver:
+            addresses.append((invite.webserver, WEBSERVER_NAME))
+        self.route = SelectorRoute(
+            addresses,
+            rng or random.Random(),  # noqa: S311 (spreads load, guards nothing)
+            first_s=settings.retry_first_s,
+            most_s=settings.retry_most_s,
+        )
+        self._timeouts = CallTimeouts(
+            call_s=settings.call_timeout_s,
+            welcome_s=settings.welcome_timeout_s,
+            transfer_s=settings.transfer_timeout_s,
+        )
+        self._began_s = time.monotonic()
+        self._was_reached = False
+        self._distrusted: dict[str, AuthenticationError] = {}
+        self._wait_s = 0.0
+
+    async def next_link(self) -> SelectorLink:
+        """Wait as long as the route says, then open a link to the next selector."""
+        (address, server_name), pause_s = self.route.next()
+        pause_s, self._wait_s = max(pause_s, self._wait_s), 0.0
+        if pause_s:
+            await asyncio.sleep(pause_s)
+        return SelectorLink(
+            address,
+            server_name,
+            self._invite.ca_pem.encode(),
+            self._member,
+            timeouts=self._timeouts,
+            release=self._release,
+        )
+
+    def reached(self) -> None:
+        """Take note that a selector has answered: from now on there is no giving up."""
+        self._was_reached = True
+        self._distrusted.clear()
+
+    def failed(self, link: SelectorLink, error: FedotaError) -> None:
+        """Show a failure, and decide whether to go on.
+
+        Raises
+        ------
+        FedotaError
+            There is no use in trying again, or it has been tried long enough.
+        """
+        if isinstance(error, AuthenticationError) and not link.greeted:
+            # It may be one wrong address among several; none that is right is another matter.
+            self._distrusted[link.address] = error
+            if not self._was_reached and len(self._distrusted) >= len(self.route.known()):
+                raise error
+        elif not error.retryable and not isinstance(error, _PASSING):
+            raise error
+        elif isinstance(error, _PASSING):
+            self._wait_s = _LATER_S
+        self._wait_s = max(self._wait_s, getattr(error, "retry_after_s", 0.0))
+        tried_s = time.monotonic() - self._began_s
+        if not self._was_reached and tried_s >= self._settings.connect_timeout_s:
+            known = ", ".join(address for address, _ in self.route.known())
+            raise UnreachableError(
+                f"No selector answered within {self._settings.connect_timeout_s:g} s (tried "
+                f"{known}): check the network, and ask the problem's setter whether it is served."
+            ) from error
+        self._display.connection(f"{error.public_message} Trying again.")
+
+    def refused(self, refused: RefusedError) -> None:
+        """Show a refusal, and decide whether to come back.
+
+        Raises
+        ------
+        FedotaError
+            The refusal is final.
+        """
+        if refused.final:
+            raise refused.error()
+        retry_after_s = refused.refusal.retry_after_s
+        self._wait_s = max(self._wait_s, retry_after_s)
+        self._display.connection(f"{refused.refusal.reason} Coming back in {retry_after_s:.0f} s.")
+
+    async def once(self, action: Callable[[SelectorLink], Awaitable[_Result]]) -> _Result:
+        """Do something at whichever selector answers first.
+
+        Raises
+        ------
+        FedotaError
+            There is no use in trying again, or no selector was ever reached.
+        """
+        while True:
+            link = await self.next_link()
+            try:
+                await link.hello()
+                self.reached()
+                result = await action(link)
+            except FedotaError as error:
+                self.failed(link, error)
+            else:
+                self.route.succeeded()
+                return result
+            finally:
+                await link.close()
