@@ -165,12 +165,12 @@ class RunningMean:
         """Scale a weight by a power of two so that all shares together stay below 1.
 
         The sums then never exceed the largest element, whatever the weights; where the shares
-        would grow beyond 1, everything summed so far is scaled down first, exactly.
+        might exceed 1, everything summed so far is scaled down first, exactly.
         """
         if not self.count:
             self._shift = _FIRST_SHARE_EXP - math.frexp(weight)[1]
-        exponent = math.frexp(self._shares + math.ldexp(weight, self._shift))[1]
-        if exponent > 0:
+        exponent = 1 + max(math.frexp(self._shares)[1], math.frexp(weight)[1] + self._shift)
+        if exponent > 0:  # the sum is below 2**exponent
             down = _FIRST_SHARE_EXP - exponent
             self._shift += down
             self._shares = math.ldexp(self._shares, down)
