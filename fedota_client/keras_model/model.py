@@ -148,16 +148,20 @@ class KerasModel:
         ModelFileError
             If loss and metrics cannot be computed from the model's outputs.
         """
-        trainable = {id(variable) for variable in self._model.trainable_variables}
         return Manifest(
-            arrays=tuple(
-                ManifestArray(name, v.dtype, tuple(v.shape), id(v) in trainable)
-                for name, v in self._variables.items()
-            ),
+            arrays=self.array_specs(),
             loss=loss_name(self._compile_config.get("loss")),
             metrics=self._metric_names(),
             optimizer=optimizer_summary(self._compile_config.get("optimizer")),
             inputs=self.inputs,
+        )
+
+    def array_specs(self) -> tuple[ManifestArray, ...]:
+        """Return name, dtype, shape and trainability of each federated array, in model order."""
+        trainable = {id(variable) for variable in self._model.trainable_variables}
+        return tuple(
+            ManifestArray(name, v.dtype, tuple(v.shape), id(v) in trainable)
+            for name, v in self._variables.items()
         )
 
     def set_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:

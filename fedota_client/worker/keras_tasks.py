@@ -1,0 +1,211 @@
+"""Tasks of a published problem: a Keras model trained and evaluated on the holder's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fedota_client.examples import Examples
+from fedota_client.failures import TaskFailedError
+from fedota_client.holdout import holdout_mask
+from fedota_client.keras_environment import WorkerSettings, prepare_keras_environment
+from fedota_client.model_inputs import InputLayout
+from fedota_client.table_data import read_tables
+from fedota_client.worker.tasks import Progress, Task, task_seed
+from fedota_proto.errors import FolderError, ModelFileError, StreamError
+from fedota_proto.manifest import Manifest
+from fedota_proto.problem import Problem, parse_problem
+from fedota_proto.records import ArrayBytes, Records, npy_view
+
+if TYPE_CHECKING:
+    from fedota_client.keras_model import KerasModel
+
+ARRAYS, METRICS, CONFIG = "arrays", "metrics", "config"
+WEIGHT_KEY = "num-examples"
+PROXIMAL_KEY = "proximal-mu"
+# Flower's QFedAvg reads the loss under this key; the paper wants that of the model as received.
+RECEIVED_LOSS_KEY = "train_loss"
+
+
+class KerasTasks:
+    """Trains on a holder's examples and evaluates on those held out.
+
+    Parameters
+    ----------
+    problem
+        As published.
+    manifest
+        Of the problem's model: order of the arrays, names of the metrics.
+    model
+        Loaded and compiled.
+    examples
+        All of the holder's.
+
+    Raises
+    ------
+    ModelFileError
+        If model, manifest and format do not go together.
+    """
+
+    def __init__(
+        self, problem: Problem, manifest: Manifest, model: KerasModel, examples: Examples
+    ) -> None:
+        if set(model.array_specs()) != set(manifest.arrays):
+            raise ModelFileError(
+                "The model's file and the problem's manifest do not describe the same arrays; "
+                "the problem's setter must publish it again."
+            )
+        self._problem = problem
+        self._manifest = manifest
+        self._model = model
+        layout = InputLayout(problem.data, model.inputs, model.outputs)
+        held_out = holdout_mask(examples, problem.training.holdout_fraction)
+        self._train = layout.arrange(examples.take(~held_out))
+        self._holdout = layout.arrange(examples.take(held_out))
+        self._counts = (int((~held_out).sum()), int(held_out.sum()))
+        try:
+            model.warm_up(*self._train)
+        except TaskFailedError as error:
+            raise ModelFileError(error.reason) from error
+
+    @classmethod
+    def load(cls, fields: Mapping[str, Any], settings: WorkerSettings) -> KerasTasks:
+        """Load what a ``load`` frame names: the data first, which is quick to refuse.
+
+        Parameters
+        ----------
+        fields
+            ``model_path, manifest_path, problem_toml, data_dir``.
+        settings
+            Of this process.
+
+        Returns
+        -------
+        KerasTasks
+            Ready, its steps compiled.
+
+        Raises
+        ------
+        FedotaError
+            Problem, manifest, data or model are refused.
+        """
+        problem = parse_problem(str(fields["problem_toml"]))
+        manifest = read_manifest(Path(fields["manifest_path"]))
+        examples = read_tables(Path(fields["data_dir"]), problem.data)
+        prepare_keras_environment(settings)
+        from fedota_client.keras_model import KerasModel
+
+        return cls(problem, manifest, KerasModel.load(Path(fields["model_path"])), examples)
+
+    def loaded(self) -> dict[str, Any]:
+        """Return the fields of the ``loaded`` frame."""
+        train, held_out = self._counts
+        return {
+            "examples": train + held_out,
+            "train_examples": train,
+            "holdout_examples": held_out,
+            "details": f"{len(self._manifest.arrays)} arrays, "
+            f"{self._manifest.size_bytes / 1e6:.3g} MB, optimizer "
+            f"{self._manifest.optimizer.get('name', '')}, loss {self._manifest.loss}",
+        }
+
+    def run(self, task: Task, records: Records, progress: Progress) -> Records:
+        """Do one task.
+
+        Parameters
+        ----------
+        task
+            Of type ``train`` or ``evaluate``.
+        records
+            ``arrays``, and for training ``config``.
+        progress
+            Told of each batch.
+
+        Returns
+        -------
+        Records
+            ``arrays`` (after training) and ``metrics``.
+
+        Raises
+        ------
+        TaskFailedError
+            If the task brings no update.
+        """
+        if task.message_type not in ("train", "evaluate"):
+            raise TaskFailedError(
+                "message-type", f"A published problem has no tasks of type {task.message_type!r}."
+            )
+        self._model.set_arrays(_received(records))
+        if task.message_type == "evaluate":
+            return self._evaluated(progress)
+        return self._trained(task, records, progress)
+
+    def _trained(self, task: Task, records: Records, progress: Progress) -> Records:
+        from fedota_client.keras_model import TrainingPlan
+
+        rules = self._problem.training
+        plan = TrainingPlan(
+            epochs=rules.local_epochs,
+            batch_size=rules.batch_size,
+            seed=task_seed(rules.seed, task.server_round, task.node_id),
+            proximal_mu=_proximal_mu(records),
+        )
+        progress.epochs = plan.epochs
+        extra = {}
+        if self._problem.strategy.spec.needs_loss:
+            received = self._model.evaluate(*self._train, on_batch=progress)
+            extra[RECEIVED_LOSS_KEY] = received["loss"]
+        results = self._model.train(*self._train, plan, progress)
+        arrays = self._model.arrays()
+        return Records(
+            arrays={ARRAYS: {n: ArrayBytes.from_numpy(arrays[n]) for n in self._manifest.names}},
+            metrics={METRICS: {**self._metrics(self._counts[0], results), **extra}},
+            order=[ARRAYS, METRICS],
+        )
+
+    def _evaluated(self, progress: Progress) -> Records:
+        count = self._counts[1]
+        if count == 0:
+            raise TaskFailedError(
+                "no-holdout", "There is no held-out example here to evaluate the model on."
+            )
+        results = self._model.evaluate(*self._holdout, on_batch=progress)
+        return Records(metrics={METRICS: self._metrics(count, results)}, order=[METRICS])
+
+    def _metrics(self, count: int, results: Mapping[str, float]) -> dict[str, Any]:
+        declared = self._manifest.metrics
+        return {WEIGHT_KEY: count, **{name: results[name] for name in declared if name in results}}
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a problem's manifest.
+
+    Raises
+    ------
+    FolderError
+        If the file cannot be read.
+    ModelFileError
+        If it is damaged.
+    """
+    try:
+        return Manifest.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise FolderError(f"The model's manifest {path} cannot be read: {error}.") from error
+
+
+def _received(records: Records) -> dict[str, np.ndarray]:
+    arrays = records.arrays.get(ARRAYS)
+    if arrays is None:
+        raise TaskFailedError("arrays", "The task brought no arrays for the model.")
+    try:
+        return {name: npy_view(array) for name, array in arrays.items()}
+    except StreamError as error:
+        raise TaskFailedError("arrays", error.public_message) from error
+
+
+def _proximal_mu(records: Records) -> float:
+    value = records.config.get(CONFIG, {}).get(PROXIMAL_KEY, 0.0)
+    return float(value) if isinstance(value, int | float) else 0.0
