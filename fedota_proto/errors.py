@@ -22,6 +22,7 @@
     ├── StrategyError              a strategy raised, or returned nothing usable
     ├── WorkerError                training failed on the holder's machine
     ├── ServerStartError           a coordinator or selector did not start
+    ├── CommandRefusedError        the coordinator refuses an operator's command
     └── InternalError              a defect of Fedota's own
 """
 
@@ -223,6 +224,13 @@ class ServerStartError(FedotaError):
 
     code = "server-start"
     status = grpc.StatusCode.UNAVAILABLE
+
+
+class CommandRefusedError(FedotaError):
+    """An operator's command that the coordinator refuses, with its reason."""
+
+    code = "command-refused"
+    status = grpc.StatusCode.FAILED_PRECONDITION
 
 
 class InternalError(FedotaError):
