@@ -208,7 +208,8 @@ def _held(shape: Shape, part: Mapping[str, AnyArray]) -> object:
 
 
 def _attributes(strategy: Strategy) -> tuple[str, dict[str, Shape]]:
-    for cls in type(strategy).__mro__:
-        if cls.__name__ in _ATTRIBUTES:
-            return cls.__name__, _ATTRIBUTES[cls.__name__]
-    raise InternalError(f"{type(strategy).__name__} is no strategy that a problem may name.")
+    # By the very class: one that inherits from these may carry more than they do.
+    name = type(strategy).__name__
+    if name not in _ATTRIBUTES:
+        raise InternalError(f"{name} is no strategy that a problem may name.")
+    return name, _ATTRIBUTES[name]
