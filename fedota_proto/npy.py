@@ -23,7 +23,7 @@ import numpy as np
 from fedota_proto.errors import StreamError
 
 if TYPE_CHECKING:
-    from fedota_proto.records import ArrayBytes, Buffer
+    from fedota_proto.record_table import ArrayBytes, Buffer
 
 NUMPY_STYPE = "numpy.ndarray"
 BFLOAT16 = "bfloat16"

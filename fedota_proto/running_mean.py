@@ -165,7 +165,8 @@ class RunningMean:
         """Scale a weight by a power of two so that all shares together stay below 1.
 
         The sums then never exceed the largest element, whatever the weights; where the shares
-        might exceed 1, everything summed so far is scaled down first, exactly.
+        might exceed 1, everything summed so far is scaled down first, exactly. What this costs is
+        float32 elements below 1e-34, which lose digits or vanish.
         """
         if not self.count:
             self._shift = _FIRST_SHARE_EXP - math.frexp(weight)[1]
