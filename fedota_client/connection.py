@@ -300,10 +300,8 @@ class SelectorLink:
 
         Raises
         ------
-        StreamError
-            The file is too large, cut off, or not what its hash says.
-        FolderError
-            It cannot be written.
+        ModelFileError, StreamError, FolderError
+            As `fedota_client.download.save_file`.
         FedotaError
             The call failed or was refused.
         """

@@ -15,19 +15,11 @@ from fedota_client.home import ClientHome
 from fedota_proto.errors import UsageError
 from fedota_proto.invite import Invite
 from fedota_proto.manifest import Manifest
+from fedota_proto.model_config import LayerSummary
 from fedota_proto.problem import Problem
 
 _ARRAYS_SHOWN = 40
 _HEADER_BYTES = 128
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One layer of the model: its name, its Keras class, its number of parameters."""
-
-    name: str
-    class_name: str
-    parameters: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +57,7 @@ class Terms:
     seen_by: str
     stays: str
     lasts: str
-    layers: tuple[Layer, ...] = ()
+    layers: tuple[LayerSummary, ...] = ()
     arrays: tuple[str, ...] = field(default=())
 
     @property
@@ -94,11 +86,10 @@ class Terms:
         return "\n".join(lines)
 
 
-def _layer_table(layers: tuple[Layer, ...]) -> list[str]:
-    rows = [("layer", "Keras class", "parameters")]
-    rows += [(layer.name, layer.class_name, f"{layer.parameters:,}") for layer in layers]
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    return [f"    {row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>10}" for row in rows]
+def _layer_table(layers: tuple[LayerSummary, ...]) -> list[str]:
+    width = max(len("layer"), *(len(layer.name) for layer in layers))
+    rows = [("layer", "Keras class"), *((layer.name, layer.class_name) for layer in layers)]
+    return [f"    {name:<{width}}  {class_name}" for name, class_name in rows]
 
 
 def size_words(size_bytes: int) -> str:
@@ -130,7 +121,7 @@ def keras_terms(
     problem: Problem,
     manifest: Manifest,
     *,
-    layers: tuple[Layer, ...],
+    layers: tuple[LayerSummary, ...],
     model_sha256: str,
     model_bytes: int,
     data: str,
@@ -173,7 +164,7 @@ def keras_terms(
     leaves = [
         f"The trained model's arrays, {size_words(update_bytes)} a round, and the numbers "
         f"{', '.join(metrics)}" + (" (the loss in training too)." if loss else "."),
-        f"{len(manifest.arrays)} arrays:",
+        f"{len(manifest.arrays)} array{'s' if len(manifest.arrays) != 1 else ''}:",
     ]
     return Terms(
         problem=problem.title or invite.title,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from grpc.aio import EOF
 
-from fedota_proto.errors import FolderError, StreamError
+from fedota_proto.errors import FolderError, ModelFileError, StreamError
 from fedota_proto.v1 import fl_round_pb2 as pb
 
 
@@ -42,8 +42,10 @@ async def save_file(
 
     Raises
     ------
+    ModelFileError
+        The file is too large.
     StreamError
-        The file is too large, cut off, or not what its hash says.
+        It is cut off, or not what its hash says.
     FolderError
         It cannot be written.
     """
@@ -53,8 +55,8 @@ async def save_file(
     if not isinstance(first, pb.FileChunk):
         raise StreamError(f"{peer} sent no file: try again.")
     if first.size_bytes > max_bytes:
-        raise StreamError(
-            f"The file has {first.size_bytes} bytes; this client takes at most {max_bytes} "
+        raise ModelFileError(
+            f"The model's file has {first.size_bytes} bytes; this client takes at most {max_bytes} "
             "(FEDOTA_CLIENT_MODEL_MAX_BYTES)."
         )
     done = 0

@@ -20,6 +20,7 @@ from fedota_proto.records import Buffer
 
 WORKER_COMMAND = (sys.executable, "-m", "fedota_client.worker")
 _STOP_S = 3.0
+_CANCEL_S = 5.0
 _EXIT_S = 10.0
 _LINE_MOST = 4_000
 
@@ -93,6 +94,7 @@ class WorkerHandle:
         self._working: asyncio.Future[Frame] | None = None
         self._output: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
+        self._settling: asyncio.Task[None] | None = None
         self._closed = False
         self._one_task = asyncio.Lock()
 
@@ -120,7 +122,10 @@ class WorkerHandle:
         timeout_s: float,
         on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> WorkResult:
-        """Let the worker do one task; cancelling this kills the process and starts another.
+        """Let the worker do one task.
+
+        Cancelling this tells the worker to stop; one that does not within a few seconds is killed
+        and another started. The next task waits for that.
 
         Parameters
         ----------
@@ -169,7 +174,7 @@ class WorkerHandle:
             self._pipe.send("stop")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), _STOP_S)
-        for task in (self._ready, self._ending):
+        for task in (self._settling, self._ready, self._ending):
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task], timeout=_STOP_S)
@@ -189,20 +194,43 @@ class WorkerHandle:
             raise TaskFailedError("crashed", "The worker was stopped.") from None
         except FedotaError as error:
             raise TaskFailedError(error.code, error.public_message) from error
+        if self._settling is not None and not self._settling.done():
+            await asyncio.wait([self._settling])
+            return await self._exchange(fields, payload)
         if self._pipe is None:
             raise TaskFailedError("crashed", "The worker has ended.")
         self._working = asyncio.get_running_loop().create_future()
         self._task_id = int(fields["task_id"])
         self._pipe.send("task", fields, payload)
         try:
-            return await self._working
+            frame = await self._working
         except asyncio.CancelledError:
+            self._working = asyncio.get_running_loop().create_future()
+            self._settling = asyncio.create_task(self._settle(self._working))
+            raise
+        except TaskFailedError:
+            self._idle()
+            raise
+        self._idle()
+        return frame
+
+    def _idle(self) -> None:
+        self._working = None
+        self._task_id = 0
+
+    async def _settle(self, working: asyncio.Future[Frame]) -> None:
+        """Wait a little until the worker has dropped its task, else kill it."""
+        if self._pipe is not None:
+            self._pipe.send("cancel", {"task_id": self._task_id})
+        try:
+            await asyncio.wait_for(working, _CANCEL_S)
+        except TimeoutError:
             self._end_process()
             self._launch_in_background()
-            raise
+        except TaskFailedError:
+            pass  # it died instead, and another has been started
         finally:
-            self._working = None
-            self._task_id = 0
+            self._idle()
 
     def _launched(self) -> asyncio.Task[Loaded]:
         """Return the start of the present process; one that failed is tried again."""

@@ -1,0 +1,154 @@
+"""What comes before the first check-in: the problem's description and its model, and the terms."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from fedota_client.connection import SelectorLink
+from fedota_client.consent import Terms, keras_terms, size_words
+from fedota_client.dialing import Dialer
+from fedota_client.home import ClientHome
+from fedota_client.progress import Display
+from fedota_client.settings import ClientSettings
+from fedota_proto.errors import AuthenticationError, FolderError, ModelFileError
+from fedota_proto.invite import Invite
+from fedota_proto.manifest import Manifest
+from fedota_proto.model_file import ModelSummary, check_model_file
+from fedota_proto.problem import parse_problem
+from fedota_proto.v1 import fl_round_pb2 as pb
+
+COMPLETED = "completed"
+
+
+async def fetch_problem(
+    dialer: Dialer, home: ClientHome, settings: ClientSettings, display: Display
+) -> pb.DescribeReply:
+    """Learn what the problem is and put its files into the client's folder.
+
+    The model's file is not fetched again while it is there with the right hash, nor at all once
+    the problem is completed.
+
+    Parameters
+    ----------
+    dialer
+        Reaches a selector (or the webserver).
+    home
+        The client's folder.
+    settings
+        Bounds the model's size.
+    display
+        Shows the download.
+
+    Returns
+    -------
+    pb.DescribeReply
+        As it came.
+
+    Raises
+    ------
+    FedotaError
+        The platform refuses this client, was never reached, or sent something unusable.
+    """
+
+    async def at(link: SelectorLink) -> pb.DescribeReply:
+        description = await link.describe()
+        _write(home.problem_file, description.problem_toml)
+        _write(home.manifest_file, description.manifest_json)
+        if description.state != COMPLETED:
+            await _fetch_model(link, description, home, settings, display)
+        return description
+
+    return await dialer.once(at)
+
+
+async def _fetch_model(
+    link: SelectorLink,
+    description: pb.DescribeReply,
+    home: ClientHome,
+    settings: ClientSettings,
+    display: Display,
+) -> None:
+    wanted = description.model_sha256.hex()
+    if home.model_file.exists() and _sha256(home.model_file) == wanted:
+        return
+    size = size_words(description.model_size_bytes)
+    display.note(f"Fetching the model's file ({size}) from {link.address}.")
+    request = pb.FetchRequest(model_file=True)
+
+    async def fetch() -> str:
+        return await link.fetch(request, home.model_file, max_bytes=settings.model_max_bytes)
+
+    try:
+        came = await fetch()
+    except AuthenticationError:
+        # Files go to enrolled clients alone: say that we are ready, which enrols us.
+        await link.tell(pb.TellRequest.READY)
+        came = await fetch()
+    if came != wanted:
+        home.model_file.unlink()
+        raise ModelFileError(
+            "The model's file that came is not the one that the problem describes: ask the "
+            "problem's setter."
+        )
+
+
+def agreed_terms(
+    invite: Invite,
+    home: ClientHome,
+    *,
+    data: Path,
+    rounds_wanted: int,
+    evaluates: bool,
+) -> Terms:
+    """Walk the model's file and write down what will run and what will leave.
+
+    Raises
+    ------
+    ProblemFileError, ModelFileError
+        The problem or its model is not what this client runs.
+    """
+    problem = parse_problem(home.problem_file.read_text(encoding="utf-8"))
+    manifest = Manifest.from_json(home.manifest_file.read_text(encoding="utf-8"))
+    summary = check_model_file(home.model_file)
+    _compare(manifest, summary)
+    return keras_terms(
+        invite,
+        problem,
+        manifest,
+        layers=summary.layers,
+        model_sha256=_sha256(home.model_file),
+        model_bytes=home.model_file.stat().st_size,
+        data=str(data),
+        rounds_wanted=rounds_wanted,
+        evaluates=evaluates,
+    )
+
+
+def _compare(manifest: Manifest, summary: ModelSummary) -> None:
+    """Refuse a manifest that says other arrays leave than the model has."""
+    declared = {(array.name, array.dtype, array.shape) for array in manifest.arrays}
+    stored = {(array.name, array.dtype, tuple(array.shape)) for array in summary.arrays}
+    if declared != stored:
+        name = min(entry[0] for entry in declared ^ stored)
+        raise ModelFileError(
+            f"The problem's manifest does not fit its model (array {name}): ask the problem's "
+            "setter to check the problem and serve it again.",
+            place=name,
+        )
+
+
+def _write(path: Path, text: str) -> None:
+    beside = path.with_name(path.name + ".part")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.rename(path)
+    except OSError as error:
+        raise FolderError(
+            f"{path} cannot be written ({error.strerror}): check its owner and free space."
+        ) from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
