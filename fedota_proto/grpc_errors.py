@@ -24,6 +24,7 @@ from fedota_proto.errors import (
     BusyError,
     FedotaError,
     InternalError,
+    InviteError,
     StreamError,
     UnreachableError,
     VersionError,
@@ -163,6 +164,29 @@ def _from_status(status: grpc.StatusCode, details: str, peer: str) -> FedotaErro
     if status in (code.INVALID_ARGUMENT, code.OUT_OF_RANGE, code.DATA_LOSS):
         return StreamError(f"{peer} could not read the message: {details}")
     return InternalError(f"{peer} failed: {details or status.name}")
+
+
+def from_refusal(code: str, reason: str, retry_after_s: float = 0.0) -> FedotaError:
+    """Turn a `Refusal` that came in a message into an error.
+
+    Parameters
+    ----------
+    code, reason
+        As in the message; the code of an error of the tree brings that error back.
+    retry_after_s
+        0 means not to come back.
+
+    Returns
+    -------
+    FedotaError
+        `BusyError` or `InviteError` where the code is none of the tree.
+    """
+    if retry_after_s > 0 and code not in _CLASSES:
+        return BusyError(_shortened(reason), retry_after_s=retry_after_s)
+    cls = _CLASSES.get(code, InviteError)
+    numbers = {"retry_after_s": retry_after_s} if "retry_after_s" in _numbers_of(cls) else {}
+    body = {"code": cls.code, "message": reason, "numbers": numbers}
+    return from_trailer(json.dumps(body)) or InviteError(_shortened(reason))
 
 
 def new_defect() -> InternalError:

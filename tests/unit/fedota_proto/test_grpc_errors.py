@@ -186,6 +186,22 @@ def test_a_wrong_certificate_is_not_taken_for_a_server_that_is_away() -> None:
     assert type(grpc_errors.from_rpc_error(bare)) is UnreachableError
 
 
+@pytest.mark.parametrize("cls", LEAVES, ids=lambda cls: cls.code)
+def test_a_refusal_with_a_code_of_the_tree_is_that_error(cls: type[FedotaError]) -> None:
+    back = grpc_errors.from_refusal(cls.code, "Not now.", 4.0)
+    assert type(back) is cls
+    assert back.public_message == "Not now."
+    if isinstance(back, BusyError):
+        assert back.retry_after_s == 4.0
+
+
+def test_other_refusals_say_whether_to_come_back() -> None:
+    later = grpc_errors.from_refusal("paused", "Paused.", 4.0)
+    assert isinstance(later, BusyError)
+    assert later.retry_after_s == 4.0
+    assert type(grpc_errors.from_refusal("replaced", "Gone.")) is errors.InviteError
+
+
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
