@@ -95,6 +95,8 @@ class CheckpointStore:
         Made where it is not there. What a crash left half written in it is removed.
     keep_bytes
         Size of the arrays' files beyond which only every tenth round's are kept.
+    read_only
+        Nothing in the folder is changed, so that it can be read beside a coordinator that runs.
 
     Raises
     ------
@@ -102,8 +104,11 @@ class CheckpointStore:
         If the folder cannot be used.
     """
 
-    def __init__(self, folder: Path, *, keep_bytes: int = KEEP_BYTES) -> None:
+    def __init__(
+        self, folder: Path, *, keep_bytes: int = KEEP_BYTES, read_only: bool = False
+    ) -> None:
         self._folder = folder
+        self._read_only = read_only
         self._keep_bytes = keep_bytes
         self._lock = threading.Lock()
         self._sizes: dict[CheckpointKey, int] = {}
@@ -111,7 +116,8 @@ class CheckpointStore:
         self._bases: dict[int, int] = {}
         self._generation = 0
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            if not read_only:
+                folder.mkdir(parents=True, exist_ok=True)
             self._scan()
         except OSError as error:
             raise CheckpointError(
@@ -349,7 +355,7 @@ class CheckpointStore:
     def _scan(self) -> None:
         states: set[CheckpointKey] = set()
         for path in sorted(self._folder.iterdir()):
-            if path.name.endswith(TEMPORARY_SUFFIX):
+            if path.name.endswith(TEMPORARY_SUFFIX) and not self._read_only:
                 path.unlink()
             if not (match := _FILE.fullmatch(path.name)):
                 continue
@@ -361,8 +367,9 @@ class CheckpointStore:
                 states.add(key)
             else:
                 self._sizes[key] = path.stat().st_size
-        self._states = states
-        self._remove_states(states - set(self._sizes))
+        self._states = states & set(self._sizes)
+        if not self._read_only:
+            self._remove_states(states - set(self._sizes))
         for key in sorted(self._sizes):
             if key.generation not in self._bases:
                 self._bases[key.generation] = self._base_of(key)
