@@ -176,8 +176,8 @@ class ConfigWalk:
             refuse(place, f"{place} has the key {shown(strange[0])}, which Keras does not write")
         if class_name == "DTypePolicy":
             self._text(str(config.get("name")), "dtype", place)
-        self._count(config, place)
         self._mapping(config, "config", place, depth + 1)
+        self._count(config, place)
         self._value(value.get("name"), "name", place, depth + 1)
         self._value(value.get("build_config"), "build_config", place, depth + 1)
         self._nodes(value.get("inbound_nodes"), place, depth + 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,8 +31,9 @@ _TOP = ("layers", "optimizer", "vars")
 _RANK_MAX = 16
 _PATH_PARTS_MAX = 64
 _ATTRIBUTES_MAX = 4
-_FILTERS = {1: "gzip", 2: "shuffle"}
-# gzip cannot expand beyond 1032 times; more means that values are declared but not stored.
+# Codes of HDF5's filters: shuffle is 2, gzip is 1.
+_PACKINGS = ((), (2,), (1,), (2, 1))
+# gzip cannot expand beyond 1032 times.
 _EXPANSION_MAX = 1100
 _SAVE_AGAIN = 'load the model where you made it and save it with model.save("model.keras")'
 
@@ -151,10 +153,9 @@ class WeightsWalk:
             _refuse(place, "is stored in an unknown way")
         if created.get_external_count():
             _refuse(place, "has its values in another file")
-        for number in range(created.get_nfilters()):
-            code = created.get_filter(number)[0]
-            if code not in _FILTERS:
-                _refuse(place, "is packed with a filter other than gzip and shuffle")
+        packing = tuple(created.get_filter(n)[0] for n in range(created.get_nfilters()))
+        if packing not in _PACKINGS:
+            _refuse(place, "is packed with a filter other than gzip and shuffle")
         if not _DATASET.fullmatch(place):
             _refuse(place, "is an array where Keras writes none")
         self._attributes(dataset, place, "dtype")
@@ -162,13 +163,11 @@ class WeightsWalk:
         shape = _shape(dataset.get_space(), place)
         size_bytes = math.prod(shape) * np.dtype(dtype).itemsize
         stored_bytes = dataset.get_storage_size()
-        packed = layout == h5py.h5d.CHUNKED
-        if stored_bytes != size_bytes and not packed:
+        # Values that are declared but not stored would be made up on reading, in any number.
+        if stored_bytes != size_bytes and layout != h5py.h5d.CHUNKED:
             _refuse(place, f"declares {size_bytes:,} bytes of values but holds {stored_bytes:,}")
         if size_bytes > _EXPANSION_MAX * stored_bytes:
             _refuse(place, f"declares {size_bytes:,} bytes of values but holds {stored_bytes:,}")
-        if packed and math.prod(created.get_chunk()) > max(1 << 20, 4 * math.prod(shape)):
-            _refuse(place, "is cut into pieces larger than itself")
         self._bytes += size_bytes
         if self._bytes > self._limits.file_max_bytes:
             _refuse(
@@ -179,6 +178,9 @@ class WeightsWalk:
             )
         if _is_federated(place, dtype):
             self._federated(StoredArray(place, dtype, shape))
+        if 1 in packing:
+            piece_bytes = math.prod(created.get_chunk()) * np.dtype(dtype).itemsize
+            _judge_packed_pieces(dataset, piece_bytes, place)
 
     def _federated(self, array: StoredArray) -> None:
         self._parameters += array.parameters
@@ -359,6 +361,23 @@ def _shape(space: Any, place: str) -> tuple[int, ...]:
     if len(shape) > _RANK_MAX or tuple(space.get_simple_extent_dims(True)) != shape:
         _refuse(place, "has a shape that may grow, or too many dimensions")
     return shape
+
+
+def _judge_packed_pieces(dataset: Any, piece_bytes: int, place: str) -> None:
+    """Unpack every piece within its bound; HDF5 itself would unpack whatever gzip yields."""
+    for number in range(dataset.get_num_chunks()):
+        piece = dataset.get_chunk_info(number)
+        if piece.filter_mask or piece.size > 2 * piece_bytes + 1000:
+            _refuse(place, "is packed in a way that Keras does not use")
+        unpacking = zlib.decompressobj()
+        try:
+            unpacked = unpacking.decompress(
+                dataset.read_direct_chunk(piece.chunk_offset)[1], piece_bytes + 1
+            )
+        except zlib.error:
+            _refuse(place, "is damaged")
+        if len(unpacked) != piece_bytes or not unpacking.eof:
+            _refuse(place, "unpacks to another size than it declares")
 
 
 def _is_federated(place: str, dtype: str) -> bool:

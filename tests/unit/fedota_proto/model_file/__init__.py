@@ -1,0 +1,1 @@
+"""Tests of .keras files; hostile ones are made with zipfile, json and h5py alone."""
