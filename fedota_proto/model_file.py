@@ -26,7 +26,8 @@ from fedota_proto.model_archive import CONFIG, METADATA, WEIGHTS, ModelArchive, 
 from fedota_proto.model_config import LayerSummary, parse_config, refuse, summarise
 from fedota_proto.model_config_walk import ConfigWalk
 from fedota_proto.model_limits import ModelLimits
-from fedota_proto.model_weights import StoredArray, open_weights, read_array, write_arrays
+from fedota_proto.model_weights import open_weights, read_array, write_arrays
+from fedota_proto.model_weights_walk import StoredArray
 
 __all__ = [
     "LayerSummary",
