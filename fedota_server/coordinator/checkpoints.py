@@ -126,7 +126,7 @@ class CheckpointStore:
 
     @property
     def generation(self) -> int:
-        """The newest generation, 0 where nothing was saved yet."""
+        """The newest generation, damaged ones included; 0 where nothing was saved yet."""
         return self._generation
 
     def save(self, checkpoint: Checkpoint) -> None:
@@ -143,10 +143,11 @@ class CheckpointStore:
             If it cannot be written, as when the disk is full; or is of an older generation.
         """
         key, state = checkpoint.key, checkpoint.strategy_state
-        if state is None or key.generation < self._generation:
+        newest = max(self._bases, default=0)
+        if state is None or self._read_only or key.generation < newest:
             raise CheckpointError(
                 f"Round {key.server_round} of generation {key.generation} cannot be saved: "
-                f"the newest generation is {self._generation}."
+                f"the newest generation is {newest}."
             )
         base_round = self._bases.get(key.generation, key.server_round)
         metadata = {
@@ -172,7 +173,7 @@ class CheckpointStore:
                 ) from error
             self._states.add(key)
             self._bases[key.generation] = base_round
-            self._generation = key.generation
+            self._generation = max(self._generation, key.generation)
             self._prune()
 
     def latest(self) -> Checkpoint | None:
@@ -202,7 +203,8 @@ class CheckpointStore:
                     key.generation,
                     error.detail or error.public_message,
                 )
-                self._set_aside(key)
+                if not self._read_only:
+                    self._set_aside(key)
         if not self._sizes and not points:
             return None
         raise CheckpointError(
@@ -350,6 +352,8 @@ class CheckpointStore:
                     path.rename(path.with_name(path.name + ".damaged"))
             self._sizes.pop(key, None)
             self._states.discard(key)
+            if all(other.generation != key.generation for other in self._sizes):
+                del self._bases[key.generation]
             fsync_folder(self._folder)
 
     def _scan(self) -> None:
