@@ -152,8 +152,13 @@ class StatusServicer(rpc.FlStatusServicer):
     async def Watch(  # noqa: N802
         self, request: pb.WatchRequest, context: _Context
     ) -> AsyncIterator[pb.WatchMessage]:
-        """Send the events after a number, then those that come, with the newest clocks between."""
-        seq, told = request.after_seq, None
+        """Send an operator what `messages` yields."""
+        async for message in self.messages(request.after_seq):
+            yield message
+
+    async def messages(self, after_seq: int = 0) -> AsyncIterator[pb.WatchMessage]:
+        """Yield the events after a number, then those that come, with the newest clocks between."""
+        seq, told = after_seq, None
         while True:
             events = self.store.recent_after(seq)
             if events is None:

@@ -1,0 +1,1 @@
+"""The commands of `fedota`, one file for each group."""

@@ -1,0 +1,37 @@
+"""Settings of the `fedota` command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class FedotaSettings(BaseSettings):
+    """What the command line does not say, from ``FEDOTA_*`` variables."""
+
+    model_config = SettingsConfigDict(env_prefix="FEDOTA_", frozen=True)
+
+    home: Path = Field(
+        default=Path("~/.fedota"),
+        description="The platform's folder, unless --home names one: its CA and certificates.",
+    )
+    job_time_s: float = Field(
+        default=900.0,
+        gt=0,
+        le=86_400,
+        description="Seconds that a job (inspecting a model, a dry run, scoring) may take.",
+    )
+    job_memory_bytes: int = Field(
+        default=4 << 30,
+        ge=256 << 20,
+        le=1 << 40,
+        description="Memory that a job and its children may hold.",
+    )
+    start_timeout_s: float = Field(
+        default=30.0,
+        ge=1,
+        le=600,
+        description="Seconds within which a coordinator or selector must say that it serves.",
+    )
