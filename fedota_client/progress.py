@@ -64,8 +64,9 @@ def clock_words(clock: pb.Clock) -> str:
     if clock.rounds:
         words += f" of {clock.rounds}"
     words += f": {_STAGES.get(clock.stage, clock.stage)}"
-    if clock.stage in {"reporting", "evaluation"} and clock.cohort:
-        words += f", {clock.reported} of {clock.goal or clock.cohort} reported"
+    wanted = clock.goal or clock.cohort
+    if clock.stage in {"reporting", "evaluation"} and wanted:
+        words += f", {clock.reported} of {wanted} reported"
     elif clock.stage in {"selection", "waiting"}:
         words += f", {clock.waiting} waiting, {clock.minimum} needed"
     return words

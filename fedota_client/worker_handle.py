@@ -21,6 +21,7 @@ from fedota_proto.records import Buffer
 WORKER_COMMAND = (sys.executable, "-m", "fedota_client.worker")
 _STOP_S = 3.0
 _CANCEL_S = 5.0
+_TRIES = 3
 _EXIT_S = 10.0
 _LINE_MOST = 4_000
 
@@ -185,23 +186,10 @@ class WorkerHandle:
             await asyncio.wait([self._output], timeout=_STOP_S)
 
     async def _exchange(self, fields: dict[str, Any], payload: Sequence[Buffer]) -> Frame:
-        ready = self._launched()
-        if not ready.done():
-            await asyncio.wait([ready])
-        try:
-            ready.result()
-        except asyncio.CancelledError:
-            raise TaskFailedError("crashed", "The worker was stopped.") from None
-        except FedotaError as error:
-            raise TaskFailedError(error.code, error.public_message) from error
-        if self._settling is not None and not self._settling.done():
-            await asyncio.wait([self._settling])
-            return await self._exchange(fields, payload)
-        if self._pipe is None:
-            raise TaskFailedError("crashed", "The worker has ended.")
+        pipe = await self._available()
         self._working = asyncio.get_running_loop().create_future()
         self._task_id = int(fields["task_id"])
-        self._pipe.send("task", fields, payload)
+        pipe.send("task", fields, payload)
         try:
             frame = await self._working
         except asyncio.CancelledError:
@@ -213,6 +201,33 @@ class WorkerHandle:
             raise
         self._idle()
         return frame
+
+    async def _available(self) -> WorkerPipe:
+        """Wait for a process that has loaded and has nothing to do, started anew if need be.
+
+        Raises
+        ------
+        TaskFailedError
+            There is none.
+        """
+        for _ in range(_TRIES):
+            for task in (self._ending, self._settling):
+                if task is not None and not task.done():
+                    await asyncio.wait([task])
+            if self._closed:
+                break
+            ready = self._launched()
+            if not ready.done():
+                await asyncio.wait([ready])
+            try:
+                ready.result()
+            except FedotaError as error:
+                raise TaskFailedError(error.code, error.public_message) from error
+            if self._pipe is not None:
+                return self._pipe
+            if self._ready is ready:
+                self._ready = None
+        raise TaskFailedError("crashed", "The worker has ended.")
 
     def _idle(self) -> None:
         self._working = None
