@@ -1,0 +1,1 @@
+"""What integration tests are made of: real processes, and people who misbehave on cue."""
