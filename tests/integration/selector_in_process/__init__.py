@@ -1,0 +1,1 @@
+"""A selector in this process, between a scripted coordinator and clients, over loopback TLS."""
