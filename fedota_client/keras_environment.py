@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from fedota_client.keras_model import KerasModel
+
+_STDERR = 2
 
 
 class WorkerSettings(BaseSettings):
@@ -26,10 +36,27 @@ class WorkerSettings(BaseSettings):
     )
 
 
+def import_keras_model(settings: WorkerSettings) -> type[KerasModel]:
+    """Import Keras, which takes some seconds the first time, under these settings.
+
+    Parameters
+    ----------
+    settings
+        Of this process; later calls cannot change them.
+
+    Returns
+    -------
+    type
+        `fedota_client.keras_model.KerasModel`.
+    """
+    prepare_keras_environment(settings)
+    with quiet_unless_failing():
+        from fedota_client.keras_model import KerasModel
+    return KerasModel
+
+
 def prepare_keras_environment(settings: WorkerSettings) -> None:
     """Tell Keras its backend and TensorFlow how loud it may be and what it may use.
-
-    Must be called before `fedota_client.keras_model` is imported; has no effect afterwards.
 
     Parameters
     ----------
@@ -38,10 +65,32 @@ def prepare_keras_environment(settings: WorkerSettings) -> None:
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    os.environ["TF_ENABLE_DEPRECATION_WARNINGS"] = "0"
+    os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
     if not settings.gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     if settings.threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(settings.threads)
         os.environ["TF_NUM_INTEROP_THREADS"] = str(settings.threads)
         os.environ["OMP_NUM_THREADS"] = str(settings.threads)
+
+
+@contextmanager
+def quiet_unless_failing() -> Iterator[None]:
+    """Hold back what is written to standard error, also by native code, unless it fails.
+
+    TensorFlow writes lines about the machine while it is imported, whatever its log level.
+    """
+    sys.stderr.flush()
+    kept = os.dup(_STDERR)
+    with tempfile.TemporaryFile() as held_back:
+        os.dup2(held_back.fileno(), _STDERR)
+        try:
+            yield
+        except BaseException:
+            held_back.seek(0)
+            os.write(kept, held_back.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, _STDERR)
+            os.close(kept)

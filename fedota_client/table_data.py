@@ -59,7 +59,7 @@ def csv_files(place: Path) -> list[Path]:
     return found
 
 
-def read_tables(place: Path, data_format: TableFormat) -> Examples:
+def read_tables(place: Path, data_format: TableFormat, *, minimum: int | None = None) -> Examples:
     """Read all CSV files of a folder and check every cell.
 
     Parameters
@@ -67,12 +67,14 @@ def read_tables(place: Path, data_format: TableFormat) -> Examples:
     place
         A folder of CSV files, or one CSV file.
     data_format
-        What they must hold. Further columns are not read.
+        What they must hold. Further columns are not looked at.
+    minimum
+        Fewest examples; None: as many as the format asks for.
 
     Returns
     -------
     Examples
-        Of all files in the order of their names, at least as many as the format asks for.
+        Of all files in the order of their names.
 
     Raises
     ------
@@ -82,10 +84,11 @@ def read_tables(place: Path, data_format: TableFormat) -> Examples:
     """
     parts = [part for path in csv_files(place) for part in _read_file(path, data_format)]
     count = sum(map(len, parts))
-    if count < data_format.minimum_examples:
+    fewest = data_format.minimum_examples if minimum is None else minimum
+    if count < fewest:
         raise DataError(
-            f"{place} holds {count} examples; this problem asks for at least "
-            f"{data_format.minimum_examples}. Add more rows, or do not take part in it."
+            f"{place} holds {count} examples; at least {fewest} are needed here. Add more rows, or "
+            "do not take part in this problem."
         )
     return joined(parts)
 

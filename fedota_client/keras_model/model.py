@@ -86,8 +86,8 @@ class KerasModel:
             for variable in model.optimizer.variables
             for value in [np.asarray(variable.numpy())]
         ]
-        self.inputs = named_tensors(model.input, model.inputs)
-        self.outputs = named_tensors(model.output, model.outputs)
+        self.inputs = named_tensors(getattr(model, "input", None), model.inputs)
+        self.outputs = named_tensors(getattr(model, "output", None), model.outputs)
         normalizations = [x for x in objects if isinstance(x, keras.layers.Normalization)]
         self._steps = Steps(model, self.inputs, self.outputs, normalizations)
 

@@ -40,6 +40,9 @@ class Steps:
         self._inputs = inputs
         self._outputs = outputs
         self._normalizations = normalizations
+        # A Sequential model has neither, and takes and returns one tensor.
+        self._input_structure = getattr(model, "input", None)
+        self._output_structure = getattr(model, "output", None)
         self._anchors: list[Any] = []
         self._compiled: dict[str, Any] = {}
         self._metrics_built = False
@@ -174,8 +177,8 @@ class Steps:
         """Give tensors the structures in which the model takes inputs and returns outputs."""
         count = len(self._inputs)
         return (
-            _structured(batch[:count], self._inputs, self._model.input),
-            _structured(batch[count:], self._outputs, self._model.output),
+            _structured(batch[:count], self._inputs, self._input_structure),
+            _structured(batch[count:], self._outputs, self._output_structure),
         )
 
 

@@ -14,7 +14,7 @@ def named_tensors(structure: Any, tensors: Sequence[Any]) -> tuple[ManifestInput
     Parameters
     ----------
     structure
-        ``model.input`` or ``model.output``: a tensor, a list or a dictionary of them.
+        ``model.input`` or ``model.output``: a tensor, a list or a dictionary of them, or None.
     tensors
         The same, flat.
 

@@ -11,12 +11,13 @@ import numpy as np
 from fedota_client.examples import Examples
 from fedota_client.failures import TaskFailedError
 from fedota_client.holdout import holdout_mask
-from fedota_client.keras_environment import WorkerSettings, prepare_keras_environment
+from fedota_client.keras_environment import WorkerSettings, import_keras_model
 from fedota_client.model_inputs import InputLayout
 from fedota_client.table_data import read_tables
 from fedota_client.worker.tasks import Progress, Task, task_seed
 from fedota_proto.errors import FolderError, ModelFileError, StreamError
 from fedota_proto.manifest import Manifest
+from fedota_proto.model_file import check_model_file
 from fedota_proto.problem import Problem, parse_problem
 from fedota_proto.records import ArrayBytes, Records, npy_view
 
@@ -95,10 +96,9 @@ class KerasTasks:
         problem = parse_problem(str(fields["problem_toml"]))
         manifest = read_manifest(Path(fields["manifest_path"]))
         examples = read_tables(Path(fields["data_dir"]), problem.data)
-        prepare_keras_environment(settings)
-        from fedota_client.keras_model import KerasModel
-
-        return cls(problem, manifest, KerasModel.load(Path(fields["model_path"])), examples)
+        model_path = Path(fields["model_path"])
+        check_model_file(model_path)  # also before Keras is imported, which takes seconds
+        return cls(problem, manifest, import_keras_model(settings).load(model_path), examples)
 
     def loaded(self) -> dict[str, Any]:
         """Return the fields of the ``loaded`` frame."""

@@ -143,7 +143,7 @@ def test_a_wrong_cell_is_told_with_its_place_and_a_remedy(
         (HEADER.replace(",", ";"), "the cells must be separated by commas. Save the file as"),
         (HEADER.encode("utf-16"), "a.csv is not UTF-8 text; save it as “CSV UTF-8”."),
         (HEADER.encode() + b"3,1,\xe9,true,5,B\n", "a.csv is not UTF-8 text"),
-        (HEADER, "holds 0 examples; this problem asks for at least 1."),
+        (HEADER, "holds 0 examples; at least 1 are needed here."),
     ],
 )
 def test_a_wrong_file_is_told_with_a_remedy(tmp_path: Path, text: str | bytes, said: str) -> None:
