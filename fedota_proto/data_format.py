@@ -125,7 +125,7 @@ def _read_column(row: Mapping[str, object], place: str, mistakes: Mistakes) -> C
         place = f"[[data.columns]] {shown(name)}"
     reader = TableReader(row, place, mistakes)
     column_name = reader.text("name")
-    if column_name != column_name.strip():
+    if reader.fine("name") and column_name != column_name.strip():
         reader.wrong("name", f"{shown(column_name)} begins or ends with a blank; leave it out")
     column_type = cast(ColumnType, reader.choice("type", COLUMN_TYPES))
     unit = reader.text("unit", default="", longest=50, may_be_empty=True)

@@ -188,8 +188,8 @@ class TableReader:
         """Read a whole number within bounds, both included."""
         want = f"must be a whole number from {minimum} to {maximum}"
         value = self._take(key, default, want)
-        if value is None:
-            return minimum
+        if not self.given(key):
+            return minimum if default is None else default
         if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
             self.wrong(key, f"{want}, not {shown(value)}")
             return minimum
@@ -208,8 +208,8 @@ class TableReader:
         """Read a finite number; `minimum` and `maximum` are included, `above` and `below` not."""
         want = f"must be a number{_bounds_text(minimum, maximum, above, below)}"
         value = self._take(key, default, want)
-        if value is None:
-            return default or 0.0
+        if not self.given(key):
+            return 0.0 if default is None else default
         if not is_number(value) or not (minimum <= value <= maximum and above < value < below):
             self.wrong(key, f"{want}, not {shown(value)}")
             return default or 0.0
