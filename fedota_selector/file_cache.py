@@ -52,10 +52,10 @@ class SpooledFile(FileSink):
         if self._written + len(chunk.data) > self.size_bytes:
             self.fail(StreamError("The file is longer than the coordinator said."))
             return False
-        await asyncio.to_thread(self._append, chunk.data)
-        if self._written == self.size_bytes and self._hash.digest() != self.sha256:
+        if await asyncio.to_thread(self._append, chunk.data):
+            self._wake()
+        else:
             self.fail(StreamError("The file is not what its hash says."))
-        self._wake()
         return not self._has_failed() and self._written < self.size_bytes
 
     def fail(self, error: FedotaError) -> None:
@@ -108,10 +108,15 @@ class SpooledFile(FileSink):
     def _has_failed(self) -> bool:
         return self.error is not None
 
-    def _append(self, data: bytes) -> None:
+    def _append(self, data: bytes) -> bool:
+        """Write; the end becomes readable only if the whole is what its hash says."""
         os.pwrite(self._fd, data, self._written)
         self._hash.update(data)
-        self._written += len(data)
+        end = self._written + len(data)
+        if end == self.size_bytes and self._hash.digest() != self.sha256:
+            return False
+        self._written = end
+        return True
 
     def _wake(self) -> None:
         self._progress.set()
