@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -89,7 +90,26 @@ class ProblemServers:
         ServerStartError
             A port is taken, or a server does not start.
         """
-        ports = self._free_ports()
+        try:
+            with contextlib.closing(self.store):
+                ports = self._free_ports()
+                async with self._status_service(ports), self._spawner, asyncio.TaskGroup() as group:
+                    self._group = group
+                    await self._start(self._coordinator_spec(ports))
+                    numbers = range(1, self._plan.selectors + 1)
+                    await asyncio.gather(
+                        *(self._start(self._selector_spec(ports, n)) for n in numbers)
+                    )
+                    try:
+                        yield
+                    finally:
+                        for keeper in self._keepers.values():
+                            keeper.cancel()
+        except BaseExceptionGroup as failed:
+            raise _first(failed) from failed
+
+    @asynccontextmanager
+    async def _status_service(self, ports: Ports) -> AsyncIterator[None]:
         server, _ = status_server(
             self.servicer,
             self._plan.keys.problem_id,
@@ -99,21 +119,9 @@ class ProblemServers:
         )
         await server.start()
         try:
-            async with self._spawner, asyncio.TaskGroup() as group:
-                self._group = group
-                await self._start(self._coordinator_spec(ports))
-                numbers = range(1, self._plan.selectors + 1)
-                await asyncio.gather(*(self._start(self._selector_spec(ports, n)) for n in numbers))
-                try:
-                    yield
-                finally:
-                    for keeper in self._keepers.values():
-                        keeper.cancel()
-        except BaseExceptionGroup as failed:
-            raise _first(failed) from failed
+            yield
         finally:
             await server.stop(_STATUS_STOP_S)
-            self.store.close()
 
     @property
     def selectors(self) -> list[str]:
