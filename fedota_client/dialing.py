@@ -18,19 +18,18 @@ from fedota_proto.errors import (
     InternalError,
     StreamError,
     UnreachableError,
-    error_tree,
 )
+from fedota_proto.grpc_errors import from_refusal
 from fedota_proto.invite import Invite
 from fedota_proto.tls import WEBSERVER_NAME
 from fedota_proto.v1 import fl_round_pb2 as pb
 
-# Refusals of a stream that a new check-in of the same process heals.
-_HEALED = frozenset({"replaced"})
+# Refusals that concern one selector or one stream: another may be tried at once.
+_ELSEWHERE = frozenset({"replaced", "stopping", "moved"})
 # Errors that say nothing about this client: another selector, or a later moment, may do better.
 _PASSING = (InternalError, StreamError)
 _LATER_S = 5.0
 
-_CLASSES = {cls.code: cls for cls in error_tree()}
 _Result = TypeVar("_Result")
 
 
@@ -44,12 +43,7 @@ class RefusedError(Exception):
     @property
     def final(self) -> bool:
         """Whether there is no use in coming back."""
-        return self.refusal.retry_after_s <= 0 and self.refusal.code not in _HEALED
-
-    def error(self) -> FedotaError:
-        """Return the error that the refusal's code names."""
-        cls = _CLASSES.get(self.refusal.code, AuthenticationError)
-        return cls(self.refusal.reason or "The platform refused this client and gave no reason.")
+        return self.refusal.retry_after_s <= 0 and self.refusal.code not in _ELSEWHERE
 
 
 class Dialer:
@@ -163,11 +157,14 @@ class Dialer:
         FedotaError
             The refusal is final.
         """
+        refusal = refused.refusal
         if refused.final:
-            raise refused.error()
-        retry_after_s = refused.refusal.retry_after_s
-        self._wait_s = max(self._wait_s, retry_after_s)
-        self._display.connection(f"{refused.refusal.reason} Coming back in {retry_after_s:.0f} s.")
+            raise from_refusal(refusal.code, refusal.reason, refusal.retry_after_s)
+        wait_s = refusal.retry_after_s
+        if refusal.code in _ELSEWHERE and len(self.route.known()) > 1:
+            wait_s = 0.0
+        self._wait_s = max(self._wait_s, wait_s)
+        self._display.connection(f"{refusal.reason} Coming back in {wait_s:.0f} s.")
 
     async def once(self, action: Callable[[SelectorLink], Awaitable[_Result]]) -> _Result:
         """Do something at whichever selector answers first.

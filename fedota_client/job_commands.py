@@ -6,6 +6,8 @@ import importlib
 
 import typer
 
+from fedota_client.plain_errors import plain_errors
+
 JOBS = {
     "inspect": "Make manifest and first arrays of a model.",
     "dry-run": "Make updates from fake data, as many clients would.",
@@ -30,7 +32,8 @@ def _register(name: str, help_text: str) -> None:
     @jobs.command(name, help=help_text, context_settings=_PASSED_ON)
     def job(context: typer.Context) -> None:
         module = importlib.import_module(f"fedota_client.jobs.{name.replace('-', '_')}")
-        raise typer.Exit(module.main(context.args))
+        with plain_errors():
+            raise typer.Exit(module.main(context.args))
 
 
 for _name, _help in JOBS.items():

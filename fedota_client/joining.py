@@ -11,7 +11,7 @@ from fedota_client.dialing import Dialer
 from fedota_client.home import ClientHome
 from fedota_client.progress import Display
 from fedota_client.settings import ClientSettings
-from fedota_proto.errors import AuthenticationError, FolderError, ModelFileError
+from fedota_proto.errors import FolderError, ModelFileError
 from fedota_proto.invite import Invite
 from fedota_proto.manifest import Manifest
 from fedota_proto.model_file import ModelSummary, check_model_file
@@ -74,17 +74,13 @@ async def _fetch_model(
         return
     size = size_words(description.model_size_bytes)
     display.note(f"Fetching the model's file ({size}) from {link.address}.")
-    request = pb.FetchRequest(model_file=True)
-
-    async def fetch() -> str:
-        return await link.fetch(request, home.model_file, max_bytes=settings.model_max_bytes)
-
-    try:
-        came = await fetch()
-    except AuthenticationError:
-        # Files go to enrolled clients alone: say that we are ready, which enrols us.
+    if not home.enrolled:
+        # Files go to enrolled clients alone: saying that we are ready enrols us.
         await link.tell(pb.TellRequest.READY)
-        came = await fetch()
+        home.mark_enrolled()
+    came = await link.fetch(
+        pb.FetchRequest(model_file=True), home.model_file, max_bytes=settings.model_max_bytes
+    )
     if came != wanted:
         home.model_file.unlink()
         raise ModelFileError(

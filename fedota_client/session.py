@@ -210,10 +210,11 @@ class Session:
         return self._send(task_id, task)
 
     def update_lost(self, task_id: int) -> list[Instruction]:
-        """Give up an update that can no longer be read from where it was kept."""
+        """Give up an update that cannot be read where it is kept, or by no selector."""
         task = self._tasks.get(task_id)
         if task is None or task.phase is not Phase.READY:
             return []
+        task.sending = False
         return [*self._drop(task_id, task), *self._leave_if_idle()]
 
     def outcome_heard(

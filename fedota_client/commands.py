@@ -1,0 +1,268 @@
+"""The commands of `fedota-client`: what a data holder types."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from fedota_client.connection import SelectorLink
+from fedota_client.consent import app_terms, ask
+from fedota_client.dialing import Dialer
+from fedota_client.home import ClientHome
+from fedota_client.invite_source import find_home
+from fedota_client.job_commands import jobs
+from fedota_client.log_file import logging_to
+from fedota_client.participation import (
+    JoinOptions,
+    make_member,
+    parse_node_config,
+    take_part,
+)
+from fedota_client.plain_errors import plain_errors
+from fedota_client.progress import Display, PlainDisplay, RichDisplay
+from fedota_client.release import release
+from fedota_client.settings import ClientSettings
+from fedota_proto.credential import PROTOCOL
+from fedota_proto.errors import UsageError
+from fedota_proto.invite import Invite
+from fedota_proto.settings_check import load_settings
+from fedota_proto.v1 import fl_round_pb2 as pb
+
+_EXIT_CODES = (
+    "Exit codes: 0 the problem is finished or the wanted rounds are counted; 1 an error, told in "
+    "one sentence; 2 the command line is wrong, or consent could not be asked for; "
+    "130 stopped by Ctrl-C; 143 stopped by SIGTERM."
+)
+
+app = typer.Typer(
+    name="fedota-client",
+    help="Take part in federated learning with data that stays here.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(jobs, name="job")
+
+InviteArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[INVITE]",
+        help="The invite's text, a file that holds it, or - for standard input; left out: the "
+        "stored one, else it is asked for.",
+        show_default=False,
+    ),
+]
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--home",
+        metavar="DIR",
+        help="The client's own folder: key, kept updates, outcomes, log. Default: one for each "
+        "membership under ~/.fedota-client.",
+        show_default=False,
+    ),
+]
+
+
+@app.command(epilog=_EXIT_CODES)
+def join(
+    invite: InviteArgument = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="Folder with your tables (CSV). They stay there.",
+            show_default=False,
+        ),
+    ] = None,
+    app_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--app",
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="Folder of a Flower app that you have installed, instead of --data.",
+            show_default=False,
+        ),
+    ] = None,
+    home: HomeOption = None,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=0, help="Stop after so many counted rounds; 0: stay.")
+    ] = 0,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Agree without being asked, as scripts do.")
+    ] = False,
+    no_evaluation: Annotated[
+        bool, typer.Option("--no-evaluation", help="Take no part in evaluation.")
+    ] = False,
+    node_config: Annotated[
+        str,
+        typer.Option(
+            "--node-config",
+            metavar="KEY=VALUE…",
+            help="For --app: what the app finds in context.node_config, as "
+            '"partition-id=0 num-partitions=2".',
+        ),
+    ] = "",
+    connect_timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--connect-timeout",
+            min=0.1,
+            help="Seconds after which to give up if no selector was ever reached. Default: 60.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Take part in a problem: train its model on your data, send the updates, keep the outcomes."""
+    with plain_errors():
+        if (data is None) == (app_dir is None):
+            raise UsageError("Pass either --data DIR with your tables, or --app DIR of an app.")
+        settings = load_settings(ClientSettings)
+        if connect_timeout is not None:
+            settings = settings.model_copy(update={"connect_timeout_s": connect_timeout})
+        options = JoinOptions(
+            data=data,
+            app=app_dir,
+            rounds_wanted=rounds,
+            evaluates=not no_evaluation,
+            node_config=_node_config(node_config, app_dir),
+        )
+        client_home, membership = _find_home(invite, home, settings)
+        with client_home.locked(), logging_to(client_home.log_file):
+            code = _join(membership, client_home, settings, options, yes=yes)
+        raise typer.Exit(code)
+
+
+@app.command()
+def leave(
+    invite: InviteArgument = None,
+    home: HomeOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Leave without being asked.")] = False,
+) -> None:
+    """End a membership for good; joining again takes a new invite."""
+    with plain_errors():
+        settings = load_settings(ClientSettings)
+        client_home, membership = _find_home(invite, home, settings)
+        if not yes:
+            if not sys.stdin.isatty():
+                raise UsageError("There is no terminal to ask on: repeat the command with --yes.")
+            question = f"End the membership in “{membership.title}” for good?"
+            if not typer.confirm(question):
+                raise typer.Exit(1)
+        with client_home.locked(), logging_to(client_home.log_file):
+            asyncio.run(_leave(membership, client_home, settings))
+        typer.echo(f"The membership in “{membership.title}” has ended.")
+
+
+@app.command()
+def version() -> None:
+    """Show the release and the protocol that it speaks."""
+    typer.echo(f"fedota-client {release()} (protocol {PROTOCOL})")
+
+
+def _join(
+    invite: Invite,
+    home: ClientHome,
+    settings: ClientSettings,
+    options: JoinOptions,
+    *,
+    yes: bool,
+) -> int:
+    plain = PlainDisplay(typer.echo)
+    if options.app is not None:
+        terms = app_terms(invite, str(options.app), rounds_wanted=options.rounds_wanted)
+    else:
+        from fedota_client.joining import COMPLETED, agreed_terms, fetch_problem
+
+        async def describe() -> pb.DescribeReply:
+            dialer = _dialer(invite, home, settings, plain, with_webserver=True)
+            return await fetch_problem(dialer, home, settings, plain)
+
+        description = asyncio.run(describe())
+        if description.state == COMPLETED:
+            typer.echo(f"“{invite.title}” is completed: there is nothing left to train.")
+            return 0
+        terms = agreed_terms(
+            invite,
+            home,
+            data=(options.data or Path()).resolve(),
+            rounds_wanted=options.rounds_wanted,
+            evaluates=options.evaluates,
+        )
+    agreed = ask(
+        terms,
+        home,
+        yes=yes,
+        terminal=sys.stdin.isatty(),
+        write=typer.echo,
+        confirm=typer.confirm,
+    )
+    if not agreed:
+        typer.echo("You did not agree: nothing has run and nothing has left this machine.")
+        return 1
+    with _display(invite.title) as display:
+        return asyncio.run(take_part(invite, home, settings, display, options))
+
+
+async def _leave(invite: Invite, home: ClientHome, settings: ClientSettings) -> None:
+    dialer = _dialer(invite, home, settings, PlainDisplay(typer.echo), with_webserver=True)
+
+    async def tell(link: SelectorLink) -> None:
+        await link.tell(pb.TellRequest.LEAVING)
+
+    await dialer.once(tell)
+
+
+def _dialer(
+    invite: Invite,
+    home: ClientHome,
+    settings: ClientSettings,
+    display: Display,
+    *,
+    with_webserver: bool,
+) -> Dialer:
+    member = make_member(invite, home)
+    return Dialer(
+        invite, member, settings, display, release=release(), with_webserver=with_webserver
+    )
+
+
+def _display(title: str) -> Display:
+    console = Console()
+    return RichDisplay(console, title) if console.is_terminal else PlainDisplay(typer.echo)
+
+
+def _find_home(
+    invite: str | None, home: Path | None, settings: ClientSettings
+) -> tuple[ClientHome, Invite]:
+    terminal = sys.stdin.isatty()
+    return find_home(
+        invite,
+        home.expanduser() if home is not None else None,
+        settings.home,
+        read_stdin=sys.stdin.read,
+        prompt=(lambda: str(typer.prompt("Invite"))) if terminal else None,
+    )
+
+
+def _node_config(text: str, app_dir: Path | None) -> dict[str, bool | int | float | str]:
+    if text and app_dir is None:
+        raise UsageError("--node-config is for --app alone.")
+    try:
+        return parse_node_config(text)
+    except ValueError as error:
+        raise UsageError(
+            f"--node-config: “{error}” is not KEY=VALUE; as in "
+            '--node-config "partition-id=0 num-partitions=2".'
+        ) from None
