@@ -167,11 +167,12 @@ def weighted_means(
     if not records:
         raise StrategyError("There is no report to average.")
     if len(records) == 1:
-        means = dict(records[0][0].items())
+        # Not views: they would keep everything else alive that came with them.
+        means = flower_arrays(_arrays_of(records[0][0]))
     else:
         mean = RunningMean(declared)
         for record, weight in records:
-            mean.add({name: array_bytes(array) for name, array in record.items()}, weight)
+            mean.add(_arrays_of(record), weight)
         means = flower_arrays(mean.mean())
     return {array.name: _cast(means[array.name], array, "The mean") for array in declared}
 
@@ -195,6 +196,10 @@ def flower_arrays(arrays: Arrays) -> dict[str, Array]:
         )
         for name, a in arrays.items()
     }
+
+
+def _arrays_of(record: ArrayRecord) -> Arrays:
+    return {name: array_bytes(array) for name, array in record.items()}
 
 
 def _cast(array: Array, declared: ManifestArray, strategy: str) -> Array:

@@ -160,6 +160,24 @@ class TestAggregate:
         assert [r.metadata for r in seen] == [r.metadata for r in replies]
         assert set(metrics) == {"loss", "accuracy"}
 
+    @pytest.mark.parametrize("name", NAMES)
+    def test_replies_may_hold_views_and_the_model_holds_none(self, lab: Any, name: str) -> None:
+        """A view of one array keeps the buffer alive in which a whole update came."""
+        strategy, other = built(lab, name), built(lab, name)
+        replies = replies_of(lab, strategy)
+        if strategy_table()[name].aggregation == "mean":
+            replies = replies[:1]
+        expected, _ = strategy.aggregate_train(1, replies)
+        replies_of(lab, other)
+        for reply in replies:
+            for array in reply.content.array_records["arrays"].values():
+                array.data = memoryview(array.data)  # type: ignore[assignment]
+
+        record, _ = other.aggregate_train(1, replies)
+
+        assert all(isinstance(array.data, bytes) for array in record.values())
+        assert {n: a.data for n, a in record.items()} == {n: a.data for n, a in expected.items()}
+
     def test_error_replies_reach_the_strategy_as_they_are(
         self, lab: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
