@@ -65,6 +65,30 @@ class StoredArray:
         return self.parameters * np.dtype(self.dtype).itemsize
 
 
+def is_federated(name: str, dtype: str) -> bool:
+    """Say whether an array of the weights is federated: a float variable under ``layers/``.
+
+    Parameters
+    ----------
+    name
+        Path in the weights.
+    dtype
+        As numpy names it.
+
+    Returns
+    -------
+    bool
+        False also for the optimizer of a nested model that was compiled itself.
+    """
+    parts = name.split("/")
+    return (
+        dtype.startswith("float")
+        and parts[0] == "layers"
+        and parts[-1].isdigit()
+        and "optimizer" not in parts
+    )
+
+
 class WeightsWalk:
     """Walks the links of one open HDF5 file, by h5py's low-level calls.
 
@@ -178,7 +202,7 @@ class WeightsWalk:
                 f"{self._limits.file_max_bytes:,} are allowed",
                 "make the model smaller",
             )
-        if _is_federated(place, dtype):
+        if is_federated(place, dtype):
             self._federated(StoredArray(place, dtype, shape))
         if 1 in packing:
             piece_bytes = math.prod(created.get_chunk()) * np.dtype(dtype).itemsize
@@ -290,16 +314,6 @@ def _judge_packed_pieces(dataset: Any, piece_bytes: int, place: str) -> None:
             refuse_weights(place, "is damaged")
         if len(unpacked) != piece_bytes or not unpacking.eof:
             refuse_weights(place, "unpacks to another size than it declares")
-
-
-def _is_federated(place: str, dtype: str) -> bool:
-    parts = place.split("/")
-    return (
-        dtype.startswith("float")
-        and parts[0] == "layers"
-        and parts[-1].isdigit()
-        and "optimizer" not in parts  # a nested model's own, if it was compiled
-    )
 
 
 def _natural(name: str) -> tuple[tuple[int, str, int], ...]:
