@@ -6,14 +6,13 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
 from fedota_proto.errors import CheckpointError
 from fedota_proto.npy import npy_view
 from fedota_proto.records import Arrays
+from fedota_server.coordinator.checkpoint_index import CheckpointIndex, CheckpointKey
 from fedota_server.coordinator.history_rows import RoundRow, row_document, row_from_document
 from fedota_server.coordinator.tensor_file import (
     TEMPORARY_SUFFIX,
@@ -26,18 +25,11 @@ from fedota_server.strategies.state import StrategyState
 
 logger = logging.getLogger(__name__)
 
+__all__ = ["KEEP_BYTES", "Checkpoint", "CheckpointKey", "CheckpointStore"]
+
 KEEP_BYTES = 2 << 30
-KEEP_STATES = 3
-KEEP_EVERY = 10
 
 _FILE = re.compile(r"g(\d{4,})-r(\d{6,})\.(arrays|state)\.safetensors(\.damaged)?")
-
-
-class CheckpointKey(NamedTuple):
-    """What names a checkpoint; keys are ordered as the rounds happened."""
-
-    generation: int
-    server_round: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +74,7 @@ class CheckpointStore:
     """A folder of checkpoints, each two safetensors files: the arrays, and the strategy's state.
 
     A checkpoint is there when its arrays' file is: it is written last, and each file is written
-    beside, fsynced and renamed. Kept are the arrays of all rounds up to a size, then those of
-    every tenth; and the strategy state of the last three rounds and of every kept tenth, the
-    only ones that can be rolled back to. Rounds that a roll-back superseded stay under the same
-    rule, without their state.
+    beside, fsynced and renamed. `CheckpointIndex` has the rule of which are kept.
 
     Methods may be called from several threads; only one saves at a time.
 
@@ -109,11 +98,8 @@ class CheckpointStore:
     ) -> None:
         self._folder = folder
         self._read_only = read_only
-        self._keep_bytes = keep_bytes
         self._lock = threading.Lock()
-        self._sizes: dict[CheckpointKey, int] = {}
-        self._states: set[CheckpointKey] = set()
-        self._bases: dict[int, int] = {}
+        self._index = CheckpointIndex(keep_bytes)
         self._generation = 0
         try:
             if not read_only:
@@ -143,38 +129,36 @@ class CheckpointStore:
             If it cannot be written, as when the disk is full; or is of an older generation.
         """
         key, state = checkpoint.key, checkpoint.strategy_state
-        newest = max(self._bases, default=0)
-        if state is None or self._read_only or key.generation < newest:
+        if state is None or self._read_only or key.generation < self._index.generation:
             raise CheckpointError(
                 f"Round {key.server_round} of generation {key.generation} cannot be saved: "
-                f"the newest generation is {newest}."
+                f"the newest generation is {self._index.generation}."
             )
-        base_round = self._bases.get(key.generation, key.server_round)
-        metadata = {
-            "base_round": str(base_round),
-            "created_unix_s": repr(checkpoint.created_unix_s),
-            "metrics": json.dumps(checkpoint.metrics),
-            "row": json.dumps(row_document(checkpoint.row) if checkpoint.row else None),
-        }
         with self._lock:
+            bases = {key.generation: key.server_round, **self._index.bases}
+            metadata = {
+                "bases": json.dumps(bases),
+                "created_unix_s": repr(checkpoint.created_unix_s),
+                "metrics": json.dumps(checkpoint.metrics),
+                "row": json.dumps(row_document(checkpoint.row) if checkpoint.row else None),
+            }
+            outline = {"outline": state.outline()}
+            path = self._path(key, "arrays")
             try:
-                write_tensors(
-                    self._path(key, "state"), state.tensors(), {"outline": state.outline()}
-                )
-                path = self._path(key, "arrays")
+                write_tensors(self._path(key, "state"), state.tensors(), outline)
                 write_tensors(path, checkpoint.arrays, metadata)
                 fsync_folder(self._folder)
-                self._sizes[key] = path.stat().st_size
+                self._index.add(key, path.stat().st_size, bases, state=True)
             except OSError as error:
                 raise CheckpointError(
                     f"The checkpoint of round {key.server_round} cannot be written: {error}. Free "
                     "some disk space, then resume the problem.",
                     detail=repr(error),
                 ) from error
-            self._states.add(key)
-            self._bases[key.generation] = base_round
             self._generation = max(self._generation, key.generation)
-            self._prune()
+            for part, keys in zip(("arrays", "state"), self._index.prune(), strict=True):
+                for old in keys:
+                    self._path(old, part).unlink(missing_ok=True)
 
     def latest(self) -> Checkpoint | None:
         """Load the newest checkpoint that a round can start from.
@@ -205,7 +189,7 @@ class CheckpointStore:
                 )
                 if not self._read_only:
                     self._set_aside(key)
-        if not self._sizes and not points:
+        if not self._index and not points:
             return None
         raise CheckpointError(
             f"None of the checkpoints in {self._folder.name} can be gone on from: restore the "
@@ -236,22 +220,22 @@ class CheckpointStore:
         if generation is None:
             generation = next((k.generation for k in kept if k.server_round == server_round), -1)
         key = CheckpointKey(generation, server_round)
-        if key not in self._sizes:
+        if key not in self._index:
             rounds = ", ".join(str(k.server_round) for k in kept[-20:]) or "none"
             raise CheckpointError(
                 f"Round {server_round} has no checkpoint; the newest that are kept: {rounds}."
             )
-        return self._load(key, with_state=key in self._states)
+        return self._load(key, with_state=self._index.has_state(key))
 
     def kept(self) -> tuple[CheckpointKey, ...]:
         """List the rounds whose arrays are kept and which no roll-back superseded, oldest first."""
         with self._lock:
-            return tuple(self._line())
+            return self._index.line()
 
     def rollback_points(self) -> tuple[CheckpointKey, ...]:
         """List the rounds that can be rolled back to, oldest first: their state is kept."""
         with self._lock:
-            return tuple(key for key in self._line() if key in self._states)
+            return self._index.rollback_points()
 
     def roll_back(self, server_round: int, *, created_unix_s: float) -> Checkpoint:
         """Open a new generation that goes on from an earlier round.
@@ -302,9 +286,9 @@ class CheckpointStore:
                 metrics=json.loads(metadata["metrics"]),
                 row=row if isinstance(row, RoundRow) else None,
                 created_unix_s=float(metadata["created_unix_s"]),
-                base_round=int(metadata["base_round"]),
+                base_round=_bases_in(metadata)[key.generation],
             )
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, AttributeError) as error:
             raise CheckpointError(
                 f"The checkpoint of round {key.server_round} is damaged: {error}.",
                 detail=repr(error),
@@ -315,48 +299,17 @@ class CheckpointStore:
         views = {name: npy_view(array) for name, array in tensors.items()}
         return StrategyState.from_tensors(metadata["outline"], views)
 
-    def _line(self) -> list[CheckpointKey]:
-        """Follow the newest generation back through those that it began from."""
-        line: list[CheckpointKey] = []
-        below: int | None = None
-        for generation in sorted(self._bases, reverse=True):
-            rounds = [r for g, r in self._sizes if g == generation and (below is None or r < below)]
-            line += [CheckpointKey(generation, r) for r in rounds]
-            base = self._bases[generation]
-            below = base if below is None else min(below, base)
-        return sorted(line, key=lambda key: key.server_round)
-
-    def _prune(self) -> None:
-        line = self._line()
-        last = set(line[-KEEP_STATES:])
-        size_bytes = sum(self._sizes.values())
-        for key in sorted(self._sizes):
-            if size_bytes <= self._keep_bytes:
-                break
-            if key not in last and key.server_round % KEEP_EVERY:
-                size_bytes -= self._sizes.pop(key)
-                self._path(key, "arrays").unlink(missing_ok=True)
-        tenths = {key for key in line if key.server_round % KEEP_EVERY == 0 and key in self._sizes}
-        self._remove_states(self._states - last - tenths)
-
-    def _remove_states(self, keys: Iterable[CheckpointKey]) -> None:
-        for key in set(keys):
-            self._states.discard(key)
-            self._path(key, "state").unlink(missing_ok=True)
-
     def _set_aside(self, key: CheckpointKey) -> None:
         with self._lock:
             for part in ("arrays", "state"):
                 path = self._path(key, part)
                 if path.exists():
                     path.rename(path.with_name(path.name + ".damaged"))
-            self._sizes.pop(key, None)
-            self._states.discard(key)
-            if all(other.generation != key.generation for other in self._sizes):
-                del self._bases[key.generation]
+            self._index.set_aside(key)
             fsync_folder(self._folder)
 
     def _scan(self) -> None:
+        sizes: dict[CheckpointKey, int] = {}
         states: set[CheckpointKey] = set()
         for path in sorted(self._folder.iterdir()):
             if path.name.endswith(TEMPORARY_SUFFIX) and not self._read_only:
@@ -370,20 +323,28 @@ class CheckpointStore:
             if match[3] == "state":
                 states.add(key)
             else:
-                self._sizes[key] = path.stat().st_size
-        self._states = states & set(self._sizes)
+                sizes[key] = path.stat().st_size
+        bases: dict[int, int] = {}
+        for key in sorted(sizes, reverse=True):
+            if key.generation not in bases:
+                bases = {**self._read_bases(key), **bases}
+        for key in sorted(sizes):
+            self._index.add(key, sizes[key], bases, state=key in states)
         if not self._read_only:
-            self._remove_states(states - set(self._sizes))
-        for key in sorted(self._sizes):
-            if key.generation not in self._bases:
-                self._bases[key.generation] = self._base_of(key)
+            for key in states - set(sizes):
+                self._path(key, "state").unlink()
 
-    def _base_of(self, key: CheckpointKey) -> int:
+    def _read_bases(self, key: CheckpointKey) -> dict[int, int]:
         try:
-            return int(read_metadata(self._path(key, "arrays"))["base_round"])
-        except (OSError, ValueError, KeyError):
-            return key.server_round
+            return _bases_in(read_metadata(self._path(key, "arrays")))
+        except (OSError, ValueError, KeyError, AttributeError):
+            return {}
 
     def _path(self, key: CheckpointKey, part: str) -> Path:
         name = f"g{key.generation:04d}-r{key.server_round:06d}.{part}.safetensors"
         return self._folder / name
+
+
+def _bases_in(metadata: dict[str, str]) -> dict[int, int]:
+    bases = json.loads(metadata["bases"])
+    return {int(generation): int(base) for generation, base in bases.items()}
