@@ -30,7 +30,7 @@ def round_words(key: records_pb.RoundKey) -> str:
     words = f"round {key.server_round}"
     if key.attempt > 1:
         words += f", attempt {key.attempt}"
-    if key.generation > 1:
+    if key.generation > 0:
         words += f" (generation {key.generation})"
     return words
 

@@ -14,7 +14,7 @@ from fedota_server.status_view import StatusView, size_words
 NAMES = {7: "north"}
 
 
-def key(server_round: int, attempt: int = 1, generation: int = 1) -> records_pb.RoundKey:
+def key(server_round: int, attempt: int = 1, generation: int = 0) -> records_pb.RoundKey:
     return records_pb.RoundKey(generation=generation, server_round=server_round, attempt=attempt)
 
 
@@ -75,7 +75,7 @@ def test_rounds_are_kept_with_their_evaluation() -> None:
 
 
 def test_a_roll_back_leaves_rounds_behind() -> None:
-    back = pb.Event(rolled_back=pb.RolledBack(generation=2, to_round=1))
+    back = pb.Event(rolled_back=pb.RolledBack(generation=1, to_round=1))
     view = view_of(ended(1), ended(2), ended(3), back)
     assert view.completed == 1
     assert [seen.superseded for seen in view.rounds.values()] == [False, True, True]
@@ -145,6 +145,10 @@ def test_members_are_connected_until_they_go() -> None:
             ended(2, completed=False, attempt=3),
             "round 2, attempt 3 abandoned in reporting: 2 of 3 reported",
         ),
+        (
+            pb.Event(round=pb.RoundEnded(round=key(5, generation=1), completed=True)),
+            "round 5 (generation 1) completed: 0 of 0 reported",
+        ),
         (evaluated(2, 0.75), "round 2 evaluated by 3 clients: accuracy 0.75"),
         (
             pb.Event(member=pb.MemberChanged(node_id=7, change="bound", selector="selector-1")),
@@ -173,8 +177,8 @@ def test_members_are_connected_until_they_go() -> None:
             "",
         ),
         (
-            pb.Event(rolled_back=pb.RolledBack(generation=2, to_round=4)),
-            "rolled back to round 4; generation 2 begins",
+            pb.Event(rolled_back=pb.RolledBack(generation=1, to_round=4)),
+            "rolled back to round 4; generation 1 begins",
         ),
         (
             pb.Event(selector=pb.SelectorChanged(name="selector-1", change="lost")),
