@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Generator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from support.programs import run_module
-from support.world import World, problem_toml
+from support.world import MakeWorld, World, problem_toml
 
 _WORLDS = pytest.StashKey[list[World]]()
-
-MakeWorld = Callable[..., Awaitable[World]]
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +39,7 @@ from support.proxy import TcpProxy
 from support.waiting import DEADLINE_S, Feed
 
 COORDINATOR = "coordinator"
+FAULTY = {Role.COORDINATOR: "support.coordinator_program"}
 _TAIL_LINES = 60
 
 
@@ -62,7 +64,7 @@ model = "model.keras"
 rounds = {rounds}
 goal_count = {goal}
 minimum_reports = {minimum}
-over_selection = 1.0
+{"" if "over_selection" in more_rules else "over_selection = 1.0"}
 settle_s = 0
 {more_rules or "selection_timeout_s = 60"}
 {"" if "reporting_deadline_s" in more_rules else "reporting_deadline_s = 60"}
@@ -73,7 +75,7 @@ batch_size = 8
 
 [data]
 kind = "table"
-minimum_examples = 1
+minimum_examples = 2
 
 [[data.columns]]
 name = "x"
@@ -157,6 +159,7 @@ class World:
         self.clients: list[Program] = []
         self.members: dict[str, Member] = {}
         self._spawner = ProcessSpawner(self.folder.logs, environ=environment())
+        self._faulty = ProcessSpawner(self.folder.logs, programs=FAULTY, environ=environment())
         self._store = EventStore(self.folder.events)
         self._servicer = StatusServicer(self.keys.problem_id, self._store, _no_selectors)
         self._proxies: list[TcpProxy] = []
@@ -185,6 +188,7 @@ class World:
         await asyncio.gather(*(client.kill() for client in self.clients))
         await self.director.close()
         await self._spawner.close(grace_s=0)
+        await self._faulty.close(grace_s=0)
         for proxy in self._proxies:
             await proxy.close()
         if self._watching is not None:
@@ -200,45 +204,60 @@ class World:
         await self.start_coordinator(**settings)
         await asyncio.gather(*(self.start_selector(number) for number in selectors or (1, 2)))
 
-    async def start_coordinator(self, **settings: str) -> None:
-        """Start the coordinator, for the first time or again."""
-        await self._start(
-            COORDINATOR,
-            Role.COORDINATOR,
-            {
-                "FEDOTA_COORDINATOR_FOLDER": str(self.folder.state),
-                "FEDOTA_COORDINATOR_PROBLEM_DIR": str(self.folder.folder),
-                "FEDOTA_COORDINATOR_KEYS": str(self.folder.keys_folder),
-                "FEDOTA_COORDINATOR_LISTEN": self.ports.coordinator_address,
-                "FEDOTA_COORDINATOR_STATUS_ADDRESS": self.ports.status_address,
-                "FEDOTA_COORDINATOR_SELECTOR_GRACE_S": "1.0",
-                **settings,
-            },
+    async def start_coordinator(self, dies_at: str = "", **settings: str) -> None:
+        """Start the coordinator, for the first time or again.
+
+        Parameters
+        ----------
+        dies_at
+            Where it kills itself, as `support.coordinator_program` says.
+        """
+        spawner = self._faulty if dies_at else self._spawner
+        await spawner.start(
+            ServerSpec(
+                COORDINATOR,
+                Role.COORDINATOR,
+                {
+                    **({"DIES_AT": dies_at} if dies_at else {}),
+                    "FEDOTA_COORDINATOR_FOLDER": str(self.folder.state),
+                    "FEDOTA_COORDINATOR_PROBLEM_DIR": str(self.folder.folder),
+                    "FEDOTA_COORDINATOR_KEYS": str(self.folder.keys_folder),
+                    "FEDOTA_COORDINATOR_LISTEN": self.ports.coordinator_address,
+                    "FEDOTA_COORDINATOR_STATUS_ADDRESS": self.ports.status_address,
+                    "FEDOTA_COORDINATOR_SELECTOR_GRACE_S": "1.0",
+                    **settings,
+                },
+            )
         )
 
     async def start_selector(self, number: int, public_address: str = "", **settings: str) -> None:
         """Start a selector, for the first time or again."""
-        await self._start(
-            f"selector-{number}",
-            Role.SELECTOR,
-            {
-                "FEDOTA_SELECTOR_INDEX": str(number),
-                "FEDOTA_SELECTOR_PROBLEM_ID": self.keys.problem_id,
-                "FEDOTA_SELECTOR_COORDINATOR_ADDRESS": self.ports.coordinator_address,
-                "FEDOTA_SELECTOR_LISTEN": self.ports.selector_listen(number),
-                "FEDOTA_SELECTOR_PUBLIC_ADDRESS": public_address
-                or self.ports.selector_address(number),
-                "FEDOTA_SELECTOR_KEYS": str(self.keys.selector(number)),
-                **settings,
-            },
+        await self._spawner.start(
+            ServerSpec(
+                f"selector-{number}",
+                Role.SELECTOR,
+                {
+                    "FEDOTA_SELECTOR_INDEX": str(number),
+                    "FEDOTA_SELECTOR_PROBLEM_ID": self.keys.problem_id,
+                    "FEDOTA_SELECTOR_COORDINATOR_ADDRESS": self.ports.coordinator_address,
+                    "FEDOTA_SELECTOR_LISTEN": self.ports.selector_listen(number),
+                    "FEDOTA_SELECTOR_PUBLIC_ADDRESS": public_address
+                    or self.ports.selector_address(number),
+                    "FEDOTA_SELECTOR_KEYS": str(self.keys.selector(number)),
+                    **settings,
+                },
+            )
         )
-
-    async def _start(self, name: str, role: Role, settings: dict[str, str]) -> None:
-        await self._spawner.start(ServerSpec(name, role, settings))
 
     async def kill(self, name: str) -> None:
         """End a server with SIGKILL."""
-        await self._spawner.stop(name, grace_s=0)
+        for spawner in (self._spawner, self._faulty):
+            await spawner.stop(name, grace_s=0)
+
+    async def died(self, timeout_s: float = DEADLINE_S) -> None:
+        """Wait until the coordinator has killed itself."""
+        code = await self._faulty.poll(COORDINATOR, wait_s=timeout_s)
+        assert code == -signal.SIGKILL, f"the coordinator ended with {code}"
 
     async def proxy(self, selector: int) -> TcpProxy:
         """Start a proxy in front of a selector."""
@@ -256,6 +275,7 @@ class World:
         seed: int | None = None,
         weight: int = 10,
         selectors: Sequence[int] = (1, 2),
+        addresses: Sequence[tuple[str, int]] = (),
         valid_s: float = 3600.0,
     ) -> Member:
         """Make an invite and the folders of its holder's client.
@@ -264,13 +284,16 @@ class World:
         ----------
         selectors
             Those that the invite names.
+        addresses
+            Addresses and numbers of selectors, in place of those that they listen at.
         """
-        addresses = [
-            (self.ports.selector_address(n), selector_name(self.keys.problem_id, n))
-            for n in selectors
-        ]
+        named = addresses or [(self.ports.selector_address(n), n) for n in selectors]
         invite = self.folder.members.invite(
-            self.keys, title="Small", name=name, valid_s=valid_s, selectors=addresses
+            self.keys,
+            title="Small",
+            name=name,
+            valid_s=valid_s,
+            selectors=[(at, selector_name(self.keys.problem_id, n)) for at, n in named],
         )
         if valid_s <= 0:
             expired = replace(invite, expires_unix_s=time.time() + valid_s)
@@ -288,6 +311,12 @@ class World:
         self.members[name] = member
         return member
 
+    def copy_of(self, member: Member, name: str) -> Member:
+        """Copy a client's folder, key and all, as a holder would to another machine."""
+        place = self.place / "clients" / name
+        shutil.copytree(member.data.parent, place)
+        return replace(member, data=place / "data", home=place / "home")
+
     def script(self, member: Member, **more: Any) -> None:
         """Write what the member's worker is told at its start."""
         script = {
@@ -299,9 +328,12 @@ class World:
         }
         (member.data / "script.json").write_text(json.dumps(script))
 
-    async def join(self, member: Member, *arguments: str, **settings: str) -> Program:
+    async def join(
+        self, member: Member, *arguments: str, with_invite: bool = True, **settings: str
+    ) -> Program:
         """Start the member's client: the real program with a scripted worker."""
         self.script(member)
+        invite = [str(member.data.parent / "invite")] if with_invite else []
         env = environment(
             FEDOTA_CLIENT_RETRY_MOST_S="0.5",
             FEDOTA_CLIENT_EVALUATION_WAIT_S="5",
@@ -312,7 +344,7 @@ class World:
             "support.client_program",
             [
                 "join",
-                str(member.data.parent / "invite"),
+                *invite,
                 "--data",
                 str(member.data),
                 "--home",
@@ -432,7 +464,7 @@ class World:
         """Read the arrays that the training begins with."""
         return load_file(self.folder.initial_path)
 
-    def arrays(self, server_round: int, generation: int = 1) -> dict[str, np.ndarray]:
+    def arrays(self, server_round: int, generation: int = 0) -> dict[str, np.ndarray]:
         """Read a completed round's arrays."""
         checkpoints = self.folder.coordinator_folder / "checkpoints"
         found = [
@@ -464,6 +496,9 @@ class World:
             lines = path.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
             tails[f"client.log of {path.parent.parent.name}"] = "\n".join(lines)
         return tails
+
+
+MakeWorld = Callable[..., Awaitable[World]]
 
 
 async def _no_selectors(count: int) -> str:

@@ -1,0 +1,1 @@
+"""A Flower app with its own strategy and its own messages."""
