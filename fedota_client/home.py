@@ -32,6 +32,8 @@ from fedota_proto.v1 import fl_round_pb2 as pb
 
 _TAIL_BYTES = 1 << 18
 _HEARD_MOST = 10_000
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class ClientHome:
@@ -64,6 +66,7 @@ class ClientHome:
         self.model_file = folder / "problem" / "model.keras"
         self.log_file = folder / "client.log"
         self._outcomes = folder / "outcomes.jsonl"
+        self._outcomes_fd: int | None = None
         self._heard = _task_ids(self._outcomes)
 
     @contextmanager
@@ -87,6 +90,13 @@ class ClientHome:
             yield
         finally:
             os.close(fd)
+            self.close()
+
+    def close(self) -> None:
+        """Close the file of outcomes; it is opened again when another comes."""
+        if self._outcomes_fd is not None:
+            os.close(self._outcomes_fd)
+            self._outcomes_fd = None
 
     def key(self) -> ClientKey:
         """Return the client's key, made at the first call.
@@ -177,13 +187,11 @@ class ClientHome:
         """
         if outcome.task_id in self._heard:
             return False
-        line = json.dumps(outcome_fields(outcome), ensure_ascii=False) + "\n"
+        line = _encode(outcome_fields(outcome)) + "\n"
         try:
-            fd = os.open(self._outcomes, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                os.write(fd, line.encode())
-            finally:
-                os.close(fd)
+            if self._outcomes_fd is None:
+                self._outcomes_fd = os.open(self._outcomes, _APPEND, 0o600)
+            os.write(self._outcomes_fd, line.encode())
         except OSError as error:
             raise FolderError(
                 f"{self._outcomes} cannot be written ({error.strerror}): check its owner and "

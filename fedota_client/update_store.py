@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from fedota_proto.errors import FolderError, StreamError
 
 _SUFFIX = ".update"
 _KIND = "update"
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +49,26 @@ class UpdateStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        # Text, since a path's own work would cost as much as writing a small update.
+        self._prefix = f"{folder}/"
 
     def kept(self) -> list[int]:
-        """List the tasks whose update is kept, oldest first; leftovers of a crash are removed."""
-        found: list[tuple[int, int]] = []
-        for path in self._folder.glob("*"):
-            if path.suffix == _SUFFIX and path.stem.isdecimal():
-                found.append((path.stat().st_mtime_ns, int(path.stem)))
-            elif path.suffix == ".part":
-                path.unlink(missing_ok=True)
+        """List the tasks whose update is kept, oldest first."""
+        found = [
+            (path.stat().st_mtime_ns, int(path.stem))
+            for path in self._folder.glob(f"*{_SUFFIX}")
+            if path.stem.isdecimal()
+        ]
         return [task_id for _, task_id in sorted(found)]
 
     def keep(self, update: KeptUpdate) -> None:
-        """Write an update beside its place and rename it; an older one of the task is replaced.
+        """Write an update; one that a crash cuts off is found to be damaged when it is loaded.
 
         Raises
         ------
         FolderError
             The folder cannot be written.
         """
-        path = self._path(update.task_id)
-        part = path.with_suffix(".part")
         fields = {
             "task_id": update.task_id,
             "message_type": update.message_type,
@@ -76,12 +77,11 @@ class UpdateStore:
             "failure": list(update.failure) if update.failure else None,
         }
         try:
-            fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            fd = os.open(self._path(update.task_id), _FLAGS, 0o600)
             try:
                 write_frame(fd, _KIND, fields, [update.payload])
             finally:
                 os.close(fd)
-            part.rename(path)
         except OSError as error:
             raise FolderError(
                 f"An update cannot be kept in {self._folder} ({error.strerror}): check the "
@@ -123,7 +123,8 @@ class UpdateStore:
 
     def forget(self, task_id: int) -> None:
         """Delete an update, if it is there."""
-        self._path(task_id).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path(task_id))
 
-    def _path(self, task_id: int) -> Path:
-        return self._folder / f"{task_id}{_SUFFIX}"
+    def _path(self, task_id: int) -> str:
+        return f"{self._prefix}{task_id}{_SUFFIX}"

@@ -286,13 +286,13 @@ class WorkerHandle:
         to_worker_read, to_worker_write = make_pipe()
         from_worker_read, from_worker_write = make_pipe()
         try:
-            # A process group of its own: Ctrl-C in the terminal reaches the client alone.
+            # A session of its own: Ctrl-C in the terminal reaches the client alone.
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
                 stdin=to_worker_read,
                 stdout=from_worker_write,
                 stderr=asyncio.subprocess.PIPE,
-                process_group=0,
+                start_new_session=True,
             )
         except OSError:
             os.close(to_worker_write)
