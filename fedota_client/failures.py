@@ -9,8 +9,9 @@ class TaskFailedError(Exception):
     Parameters
     ----------
     code
-        One of ``cancelled``, ``diverged``, ``out-of-memory``, ``arrays``, ``no-holdout``,
-        ``message-type``, ``keras``, ``app-raised``.
+        One of ``cancelled``, ``deadline``, ``crashed``, ``diverged``, ``out-of-memory``,
+        ``arrays``, ``no-holdout``, ``message-type``, ``keras``, ``app-raised``,
+        ``flower-error-<n>``, or the code of a `FedotaError` that kept a worker from loading.
     reason
         What happened and, where there is something to do about it, what. It leaves this machine,
         so it holds no example and no path.

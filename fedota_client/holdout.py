@@ -17,7 +17,7 @@ def holdout_mask(examples: Examples, fraction: float) -> np.ndarray:
     The choice depends on nothing else: it is the same in every round, after a restart and in every
     later comparison; it stays when other examples are added, moved or removed; and equal examples
     are on the same side. Where a side would be empty though there are different examples, the
-    nearest one by its hash goes over.
+    nearest one by its hash goes over; where all are equal, none is held out.
 
     Parameters
     ----------
@@ -35,12 +35,11 @@ def holdout_mask(examples: Examples, fraction: float) -> np.ndarray:
         return np.zeros(len(examples), dtype=bool)
     hashes = content_hashes(examples)
     mask = hashes < np.uint64(round(fraction * 2.0**64))
-    if hashes.min() != hashes.max():
-        if not mask.any():
-            mask = hashes == hashes.min()
-        elif mask.all():
-            mask = hashes != hashes.max()
-    return mask
+    if not mask.any():
+        mask = hashes == hashes.min()
+    elif mask.all():
+        mask = hashes != hashes.max()
+    return mask if hashes.min() != hashes.max() else np.zeros_like(mask)
 
 
 def content_hashes(examples: Examples) -> np.ndarray:

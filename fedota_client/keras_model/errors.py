@@ -38,12 +38,20 @@ def translated() -> Iterator[None]:
     try:
         yield
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-        LOGGER.warning("out of memory: %s", error)
+        LOGGER.info("out of memory", exc_info=error)
         raise TaskFailedError(
             "out-of-memory", "The memory of this machine is too small for the model and the batch."
         ) from error
+    except tf.errors.OpError as error:
+        # Its text may quote the batch, and a reason leaves this machine.
+        LOGGER.info("TensorFlow stopped", exc_info=error)
+        raise TaskFailedError(
+            "keras",
+            f"TensorFlow cannot compute this model on this data ({type(error).__name__}); the log "
+            "on the holder's machine says why.",
+        ) from error
     except KERAS_ERRORS as error:
-        LOGGER.warning("Keras refused the task", exc_info=error)
+        LOGGER.info("Keras refused the task", exc_info=error)
         raise TaskFailedError(
             "keras", f"Keras cannot use this model on this data: {first_line(error)}"
         ) from error

@@ -170,8 +170,7 @@ class KerasModel:
         Parameters
         ----------
         arrays
-            Every federated array by name, in the model's dtypes and shapes; void of two bytes
-            stands for bfloat16.
+            Every federated array by name, in the model's dtypes and shapes.
 
         Raises
         ------
@@ -186,8 +185,6 @@ class KerasModel:
         values = {}
         for name, variable in self._variables.items():
             value = arrays[name]
-            if variable.dtype == "bfloat16" and value.dtype == np.dtype("V2"):
-                value = value.view(tf.bfloat16.as_numpy_dtype)
             if value.dtype.name != variable.dtype or value.shape != tuple(variable.shape):
                 raise TaskFailedError(
                     "arrays",

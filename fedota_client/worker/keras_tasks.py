@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 ARRAYS, METRICS, CONFIG = "arrays", "metrics", "config"
 WEIGHT_KEY = "num-examples"
 PROXIMAL_KEY = "proximal-mu"
-# Flower's QFedAvg reads the loss under this key; the paper wants that of the model as received.
-RECEIVED_LOSS_KEY = "train_loss"
+LOSS = "loss"
 
 
 class KerasTasks:
@@ -70,7 +69,7 @@ class KerasTasks:
         try:
             model.warm_up(*self._train)
         except TaskFailedError as error:
-            raise ModelFileError(error.reason) from error
+            raise ModelFileError(_said_of_target(error.reason, problem)) from error
 
     @classmethod
     def load(cls, fields: Mapping[str, Any], settings: WorkerSettings) -> KerasTasks:
@@ -154,15 +153,16 @@ class KerasTasks:
             proximal_mu=_proximal_mu(records),
         )
         progress.epochs = plan.epochs
-        extra = {}
+        received = {}
         if self._problem.strategy.spec.needs_loss:
-            received = self._model.evaluate(*self._train, on_batch=progress)
-            extra[RECEIVED_LOSS_KEY] = received["loss"]
-        results = self._model.train(*self._train, plan, progress)
+            # QFedAvg weighs a holder by F_k(w^t), the loss of the model as it was received
+            # (Li et al., ICLR 2020, arXiv:1905.10497, algorithm 2), and not as it was trained.
+            received[LOSS] = self._model.evaluate(*self._train, on_batch=progress)[LOSS]
+        results = {**self._model.train(*self._train, plan, progress), **received}
         arrays = self._model.arrays()
         return Records(
             arrays={ARRAYS: {n: ArrayBytes.from_numpy(arrays[n]) for n in self._manifest.names}},
-            metrics={METRICS: {**self._metrics(self._counts[0], results), **extra}},
+            metrics={METRICS: self._metrics(self._counts[0], results)},
             order=[ARRAYS, METRICS],
         )
 
@@ -178,6 +178,17 @@ class KerasTasks:
     def _metrics(self, count: int, results: Mapping[str, float]) -> dict[str, Any]:
         declared = self._manifest.metrics
         return {WEIGHT_KEY: count, **{name: results[name] for name in declared if name in results}}
+
+
+def _said_of_target(reason: str, problem: Problem) -> str:
+    target = problem.data.target
+    if not target.allowed:
+        return reason
+    return (
+        f"{reason} The target {target.name!r} is given as the index of its value in the declared "
+        "list: a model with an output for each class needs a sparse loss and sparse metrics, as "
+        "sparse_categorical_crossentropy."
+    )
 
 
 def read_manifest(path: Path) -> Manifest:

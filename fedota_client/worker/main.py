@@ -29,6 +29,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     mailbox = Mailbox.on_standard_streams()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    logging.getLogger("fedota_client").setLevel(logging.INFO)
     try:
         return serve(mailbox)
     except ClientGoneError:

@@ -230,6 +230,15 @@ def test_train_compares_all_data_together_with_each_holder_alone(
     np.testing.assert_allclose(weights["layers/dense/vars/0"], [[3], [-2]], atol=0.01)
 
 
+def test_what_tensorflow_says_of_a_batch_does_not_leave_the_machine(lab: KerasLab) -> None:
+    said = lab.ask(quote="Received a label value of 7. Label values: 1 0 7 2")
+
+    assert said["reason"] == (
+        "TensorFlow cannot compute this model on this data (InvalidArgumentError); the log on the "
+        "holder's machine says why."
+    )
+
+
 def test_a_wrong_command_line_is_refused(lab: KerasLab, folder: Path) -> None:
     assert lab.job("inspect", "--model", folder / "model.keras") == {"exit": 2}
     arguments = ("--problem", folder, "--data", folder, "--out", folder / "x", "--epochs", "0")

@@ -2,7 +2,8 @@
 
 One line of JSON in, one line of JSON out. ``{"make": NAME, "out": PATH}`` saves one of `MODELS`;
 ``{"job": NAME, "arguments": […]}`` runs a job; ``{"walk": PATH}`` compares the names that the
-client gives to a model's variables with what the file holds. The answer holds ``error`` (code and
+client gives to a model's variables with what the file holds; ``{"quote": TEXT}`` lets TensorFlow
+fail with a text while it computes. The answer holds ``error`` (code and
 sentence) where a `FedotaError` was raised, ``exit`` where the command line was refused.
 """
 
@@ -20,6 +21,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from fedota_client.failures import TaskFailedError
 from fedota_proto.errors import FedotaError
 from fedota_proto.model_file import read_weights
 
@@ -167,6 +169,16 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         keras.utils.set_random_seed(3)
         MODELS[request["make"]](keras).save(request["out"])
         return {}
+    if "quote" in request:
+        import tensorflow as tf
+
+        from fedota_client.keras_model.errors import translated
+
+        try:
+            with translated():
+                raise tf.errors.InvalidArgumentError(None, None, request["quote"])
+        except TaskFailedError as error:
+            return {"reason": error.reason}
     from fedota_client.keras_model.saved_state import walk_saved_state
 
     loaded = keras.models.load_model(request["walk"], compile=False)

@@ -73,3 +73,5 @@ def test_no_side_is_empty_where_there_are_different_examples(
 
     if len(set(values)) > 1:
         assert 0 < mask.sum() < len(values)
+    else:
+        assert not mask.any()
