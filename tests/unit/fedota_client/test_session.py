@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fedota_client import instructions as do
-from fedota_client.session import AckStatus, Phase, RoundTuple, Session, is_evaluation
+from fedota_client.session import AckStatus, RoundTuple, Session, is_evaluation
 
 KEPT_MOST = 3
 TASKS = st.integers(1, 6)
@@ -24,6 +24,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.working: int | None = None
         self.kept: set[int] = set()
         self.sending: set[int] = set()
+        self.failures: set[int] = set()
         self.expected_gone: set[int] = set()
         self.left = False
 
@@ -56,7 +57,8 @@ class SessionMachine(RuleBasedStateMachine):
 
     @rule(task_id=TASKS, kind=st.sampled_from(["train", "evaluate"]))
     def task_comes(self, task_id: int, kind: str) -> None:
-        self.expected_gone.discard(task_id)
+        if self.session.phase(task_id) is None:
+            self.expected_gone.discard(task_id)
         self.carry(self.session.task_came(task_id, kind, (1, task_id, 1)))
 
     @precondition(lambda self: self.working is not None)
@@ -65,6 +67,10 @@ class SessionMachine(RuleBasedStateMachine):
         task_id = self.working
         assert task_id is not None
         self.working = None
+        if failure:
+            self.failures.add(task_id)
+        else:
+            self.failures.discard(task_id)
         self.carry(self.session.update_ready(task_id, failure=failure))
 
     @rule(ids=st.lists(TASKS, max_size=3))
@@ -99,13 +105,11 @@ class SessionMachine(RuleBasedStateMachine):
         task_id = data.draw(st.sampled_from(sorted(self.sending)))
         self.sending.remove(task_id)
         code = "unknown-task" if unknown else "not-finite"
-        self.expected_gone.add(task_id)
-        before = task_id in self.kept
+        refused = status is AckStatus.REJECTED and unknown
+        if task_id in self.failures or refused:
+            self.expected_gone.add(task_id)
         self.carry(self.session.send_ended(task_id, status, code))
-        if self.session.phase(task_id) is Phase.READY:
-            self.expected_gone.discard(task_id)
-            assert before
-            assert task_id in self.kept
+        assert (self.session.phase(task_id) is None) == (task_id in self.expected_gone)
 
     @precondition(lambda self: self.sending)
     @rule(data=st.data())
