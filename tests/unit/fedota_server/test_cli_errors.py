@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from fedota_proto.invite import Invite
-from fedota_server.cli import app, run
+from fedota_server.command_line import app, run
 
 TOML = """
 [problem]
