@@ -49,7 +49,7 @@ class SelectorLink:
         self.address = address
         self.load = pb.Load()
         self.transfers: dict[int, IncomingTransfer] = {}
-        self.last_heard = now
+        self.last_bytes = now
         self.closed = False
         self._sent = SentArrays()
         self._queue: deque[Outgoing | Iterator[bytes]] = deque()
@@ -74,6 +74,13 @@ class SelectorLink:
         )
         self.send(pb.CoordinatorMessage(content=message))
         self._queue.append(coordinator_chunk(transfer_id, chunk) for chunk in chunks)
+
+    def send_all(self, pieces: Iterator[bytes]) -> None:
+        """Queue messages that are made when they are written."""
+        if self.closed:
+            return
+        self._queue.append(pieces)
+        self._wake.set()
 
     def close(self) -> None:
         """End the stream; what has not been written is dropped."""

@@ -166,7 +166,7 @@ class Membership:
         ):
             since = dt.datetime.fromtimestamp(current.since_unix_s, dt.UTC)
             return Refused(
-                "in-use",
+                "session-in-use",
                 f"This membership is in use by another process since {since:%Y-%m-%d %H:%M:%S} "
                 "UTC: stop that one first, or use another invite here.",
                 RETRY_IN_USE_S,
@@ -195,21 +195,21 @@ class Membership:
 
     def _refusal(self, binding: Binding, opening: Opening) -> Refused | None:
         if binding.ended == "left":
-            return Refused("left", "This membership was ended by its holder: ask for a new invite.")
+            return Refused(
+                "invite", "This membership was ended by its holder: ask for a new invite."
+            )
         if binding.ended:
             return Refused(
-                "revoked",
+                "invite",
                 "This membership was revoked by the problem's setter: ask them for a new invite.",
             )
         if not binding.public_key:
             if opening.has_invite:
                 return None
-            return Refused(
-                "not-bound", "This client is not a member yet: join with the invite once."
-            )
+            return Refused("invite", "This client is not a member yet: join with the invite once.")
         if binding.public_key != opening.public_key:
             return Refused(
-                "invite-used",
+                "invite",
                 "This invite has been used by another client: ask the problem's setter for one of "
                 "your own.",
             )

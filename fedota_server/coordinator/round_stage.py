@@ -93,6 +93,12 @@ class RoundStage:
         """Note that a task can never report: failed, rejected, or its member left."""
         self._move(task_id, self.lost)
 
+    def note_replaced(self, task_id: int, by: int) -> None:
+        """Put another task in a task's place: its message never reached the client."""
+        for members in (self.open, self.absent, self.lost, self.reported):
+            members.discard(task_id)
+        self.absent.add(by)
+
     def note_absent(self, task_id: int) -> None:
         """Note that an open task's client is gone; it may come back."""
         if task_id in self.open:

@@ -85,6 +85,7 @@ class TaskBook:
 
     def __init__(self) -> None:
         self._tasks: dict[int, Task] = {}
+        self._of_node: dict[int, list[Task]] = {}
 
     def __contains__(self, task_id: int) -> bool:
         return task_id in self._tasks
@@ -98,6 +99,7 @@ class TaskBook:
     def add(self, task: Task) -> None:
         """Enter a task."""
         self._tasks[task.task_id] = task
+        self._of_node.setdefault(task.node_id, []).append(task)
 
     def all(self) -> Iterable[Task]:
         """Every task, in the order in which they were entered."""
@@ -105,7 +107,7 @@ class TaskBook:
 
     def of_node(self, node_id: int, state: TaskState) -> list[Task]:
         """List a node's tasks in this state."""
-        return [t for t in self._tasks.values() if t.node_id == node_id and t.state is state]
+        return [task for task in self._of_node.get(node_id, ()) if task.state is state]
 
     def of_epoch(self, epoch: int, *states: TaskState) -> list[Task]:
         """List an epoch's tasks in any of these states."""

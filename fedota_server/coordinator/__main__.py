@@ -1,0 +1,5 @@
+"""``python -m fedota_server.coordinator``."""
+
+from fedota_server.coordinator.main import main
+
+main()
