@@ -13,14 +13,19 @@ import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from google.protobuf.message import Message
 
 from fedota_proto import credential
 from fedota_proto.invite import Invite
-from fedota_proto.records import ArrayBytes, PayloadReader, Records, to_payload
+from fedota_proto.records import ArrayBytes, Arrays, PayloadReader, Records, to_payload
 from fedota_proto.tls import client_channel
 from fedota_proto.v1 import fl_round_pb2 as pb
 from fedota_proto.v1 import fl_round_pb2_grpc as rpc
 from fedota_proto.v1.fl_records_pb2 import Version
+from fedota_proto.wire import to_wire, update_chunk
 
 REPLY = {"num-examples": 10, "loss": 0.5}
 CALL_TIMEOUT_S = 120.0
@@ -35,10 +40,13 @@ class LoadClient:
         Enrols it, once.
     number
         Chooses its selector: clients are dealt out in turn.
+    own
+        What it answers a train task with, instead of the arrays that came.
     """
 
-    def __init__(self, invite: Invite, number: int) -> None:
+    def __init__(self, invite: Invite, number: int, own: Arrays | None = None) -> None:
         self._invite = invite
+        self._own = own
         address, name = invite.selectors[number % len(invite.selectors)]
         self._channel = client_channel(
             address,
@@ -47,6 +55,11 @@ class LoadClient:
             options=[("grpc.use_local_subchannel_pool", 1)],
         )
         self._stub = rpc.FlRoundStub(self._channel)
+        self._update: Any = self._channel.stream_unary(
+            "/fedota.v1.FlRound/Update",
+            request_serializer=to_wire,
+            response_deserializer=pb.Ack.FromString,
+        )
         self._key = credential.ClientKey.generate()
         self._session_id = credential.new_session_id()
         self._known: dict[bytes, ArrayBytes] = {}
@@ -101,7 +114,7 @@ class LoadClient:
     async def _answer(self, task: pb.Task, records: Records, received_s: float) -> None:
         self._older = self._known
         self._known = {array.sha256: array for array in records.all_arrays() if array.sha256}
-        arrays = next(iter(records.arrays.values()), {})
+        arrays = self._own or next(iter(records.arrays.values()), {})
         reply = Records(metrics={"metrics": dict(REPLY)})
         if task.message_type == "train":
             reply.arrays["arrays"] = {
@@ -111,23 +124,23 @@ class LoadClient:
         payload, chunks = to_payload(reply)
         header = pb.UpdateHeader(task_id=task.task_id, payload=payload)
 
-        async def messages() -> AsyncIterator[pb.UpdateMessage]:
+        async def messages() -> AsyncIterator[Message | bytes]:
             yield pb.UpdateMessage(header=header)
             for chunk in chunks:
-                yield pb.UpdateMessage(chunk=bytes(chunk))
+                yield update_chunk(chunk)
 
         fresh = task.challenge and time.monotonic() - received_s < credential.CHALLENGE_VALID_S / 2
         challenge = task.challenge if fresh else await self._challenge()
-        ack = await self._stub.Update(
+        ack = await self._update(
             messages(), metadata=self._metadata("Update", challenge), timeout=CALL_TIMEOUT_S
         )
         if ack.status != pb.Ack.HELD:
             raise RuntimeError(f"not held: {ack.code} {ack.reason}")
 
 
-async def run_all(texts: Sequence[str], first: int, timeout_s: float) -> None:
+async def run_all(texts: Sequence[str], first: int, timeout_s: float, own: Arrays | None) -> None:
     """Run one client for each invite; print ``welcomed`` once all of them are."""
-    clients = [LoadClient(Invite.parse(text), first + k) for k, text in enumerate(texts)]
+    clients = [LoadClient(Invite.parse(text), first + k, own) for k, text in enumerate(texts)]
     deadline_s = time.monotonic() + timeout_s
     async with asyncio.TaskGroup() as group:
         for client in clients:
@@ -145,6 +158,9 @@ def main() -> int:
     parser.add_argument("invites", nargs="+", type=Path, help="files, or one folder of files")
     parser.add_argument("--first", type=int, default=0, help="number of the first client")
     parser.add_argument("--count", type=int, default=0, help="how many of them; 0: all")
+    parser.add_argument(
+        "--own-elements", type=int, default=0, help="answer with a float32 array of this size"
+    )
     parser.add_argument("--timeout-s", type=float, default=300.0)
     arguments = parser.parse_args()
     paths: list[Path] = arguments.invites
@@ -152,7 +168,11 @@ def main() -> int:
         paths = sorted(paths[0].iterdir())
     last = arguments.first + arguments.count if arguments.count else len(paths)
     texts = [path.read_text() for path in paths[arguments.first : last]]
-    asyncio.run(run_all(texts, arguments.first, arguments.timeout_s))
+    own: Arrays | None = None
+    if arguments.own_elements:
+        values = np.ones(arguments.own_elements, dtype=np.float32)
+        own = {"w": ArrayBytes.from_numpy(values)}
+    asyncio.run(run_all(texts, arguments.first, arguments.timeout_s, own))
     return 0
 
 
