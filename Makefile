@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
 PROTOS := $(wildcard fedota_proto/v1/*.proto)
-CODE   := fedota_proto fedota_client fedota_selector fedota_server tests benchmarks tools
+CODE   := fedota_proto fedota_client fedota_selector fedota_server tests benchmarks tools examples
 
 export CUDA_VISIBLE_DEVICES :=
 export TF_CPP_MIN_LOG_LEVEL := 3

@@ -7,7 +7,7 @@ in one buffer per payload, and every array is a view of it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
@@ -137,6 +137,9 @@ class PayloadReader:
         Arrays that the sender counts on this receiver having, by their digest.
     max_bytes
         Most bytes that may travel.
+    allocate
+        Makes the buffer, of so many bytes. numpy, which does so unless told, asks the kernel for
+        huge pages, which makes the first touch of a large buffer cheap.
 
     Raises
     ------
@@ -150,6 +153,9 @@ class PayloadReader:
         *,
         known: Mapping[bytes, ArrayBytes] = MappingProxyType({}),
         max_bytes: int | None = None,
+        allocate: Callable[[int], memoryview] = lambda size_bytes: (
+            np.empty(size_bytes, np.uint8).data
+        ),
     ) -> None:
         self._records, specs = read_table(payload.records)
         self._arrays = list(self._records.all_arrays())
@@ -159,6 +165,7 @@ class PayloadReader:
         self._offset = 0  # in that slot
         self._inline = payload.data
         self._allocated_bytes = 0
+        self._make_buffer = allocate
         self._lay_out(payload.follows, specs, known)
         self._size_bytes = sum(slot.size_bytes for slot in self._travelling)
         self._received_bytes = len(self._inline)
@@ -268,9 +275,8 @@ class PayloadReader:
         return buffer
 
     def _allocate(self) -> memoryview:
-        # numpy asks the kernel for huge pages, which makes the first touch of a large buffer cheap
         try:
-            return np.empty(self._allocated_bytes, np.uint8).data
+            return self._make_buffer(self._allocated_bytes)
         except MemoryError as error:
             raise StreamError(f"There is no memory here for {self._size_bytes} bytes.") from error
 

@@ -177,6 +177,7 @@ class Inbound:
             replaced.end(pb.ServerMessage(refusal=replaced_refusal()))
         if session is None:
             return
+        state.doorkeeper.bind(intra.Binding(node_id=session.node_id, public_key=session.public_key))
         if session.welcomed():
             session.mailbox.put(state.welcome())
         for outcome in verdict.outcomes:

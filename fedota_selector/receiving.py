@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
-from typing import Any, TypeVar
+from typing import Any
 
 from fedota_proto.errors import (
     BusyError,
@@ -21,6 +21,7 @@ from fedota_proto.v1 import fl_intra_pb2 as intra
 from fedota_proto.v1 import fl_records_pb2 as records_pb
 from fedota_proto.v1 import fl_round_pb2 as pb
 from fedota_selector.aggregation import MergedUpdate
+from fedota_selector.buffer_pool import BufferPool
 from fedota_selector.byte_budget import Reservation
 from fedota_selector.doorkeeper import Caller
 from fedota_selector.state import SelectorState
@@ -30,11 +31,7 @@ IN_THREAD_BYTES = 4 << 20
 HEADER_ROOM_BYTES = 1_024
 REASON_CHARACTERS = 300
 
-UpdatePart = pb.UpdateMessage | memoryview | None
-Read = Callable[[], Awaitable[UpdatePart]]
-_Made = TypeVar("_Made")
-
-_log = logging.getLogger(__name__)
+Read = Callable[[], Awaitable[Any]]
 
 
 class Receiving:
@@ -46,11 +43,14 @@ class Receiving:
         The selector's.
     executor
         One thread, for the checks of large updates: the loop goes on receiving meanwhile.
+    pool
+        Where updates lie.
     """
 
-    def __init__(self, state: SelectorState, executor: Executor) -> None:
+    def __init__(self, state: SelectorState, executor: Executor, pool: BufferPool) -> None:
         self._state = state
         self._executor = executor
+        self._pool = pool
 
     async def receive(self, caller: Caller, read: Read) -> Answer:
         """Take one update in.
@@ -60,7 +60,8 @@ class Receiving:
         caller
             Who sends it, by a bound key.
         read
-            Reads the next part: the header, then chunks, then None.
+            Reads the next part: the header, an `UpdateMessage`; then chunks, each a view; then
+            anything else.
 
         Returns
         -------
@@ -143,27 +144,35 @@ class Receiving:
                 "too-large",
                 f"The update announces {size_bytes} bytes of arrays; {most_bytes} are allowed.",
             )
-        reader = PayloadReader(header.payload)
+        reader = PayloadReader(header.payload, allocate=self._pool.take)
         if reader.missing_bytes or (size_bytes and not task.mean):
             window_bytes = min(state.limits.window_bytes, reader.missing_bytes)
             upload.reservation = state.budget.ask(size_bytes + window_bytes)
-            await upload.within(upload.reservation.wait())
-        while reader.missing_bytes:
-            chunk = await upload.within(read())
-            if not isinstance(chunk, memoryview):
-                reader.finish()  # raises: bytes are missing
-                raise StreamError("The update has a second header.")
-            reader.feed(chunk)
-            state.received_bytes += chunk.nbytes
-            del chunk
-        if await upload.within(read()) is not None:
-            raise StreamError("More came than the update's header announced.")
+        async with upload.guarded():
+            await self._read(upload, reader, read)
         records = reader.finish()
         state.received_bytes += len(header.payload.data)
         checked = await self._check(upload, records, size_bytes)
         if not upload.is_open:
             raise TaskOverError("The round no longer takes this update.")
         self._hold(upload, header, records, checked, size_bytes)
+
+    async def _read(self, upload: _Upload, reader: PayloadReader, read: Read) -> None:
+        """Read the chunks, once there is a place for them; a sender may not tarry."""
+        if upload.reservation is not None:
+            await upload.reservation.wait()
+        while reader.missing_bytes:
+            upload.progressed()
+            chunk = await read()
+            if not isinstance(chunk, memoryview):
+                reader.finish()  # raises: bytes are missing
+                raise StreamError("The update has a second header.")
+            reader.feed(chunk)
+            self._state.received_bytes += chunk.nbytes
+            del chunk
+        upload.progressed()
+        if isinstance(await read(), memoryview | pb.UpdateMessage):
+            raise StreamError("More came than the update's header announced.")
 
     def _most_bytes(self, task: Task) -> int:
         limits = [self._state.limits.update_max_bytes]
@@ -187,8 +196,8 @@ class Receiving:
 
         if size_bytes < IN_THREAD_BYTES:
             return check()
-        loop = asyncio.get_running_loop()
-        return await upload.within(loop.run_in_executor(self._executor, check))
+        async with upload.guarded():
+            return await asyncio.get_running_loop().run_in_executor(self._executor, check)
 
     def _hold(
         self,
@@ -238,6 +247,7 @@ class _Upload:
         self._loop = loop
         self._number = state.tasks.begin_upload(task)
         self._scope: asyncio.Timeout | None = None
+        self._ends_at = 0.0
         self._stopped = False
         state.on_interrupt(task, self._stop)
 
@@ -252,8 +262,9 @@ class _Upload:
             return Answer(pb.Ack.OVER, "superseded", "The same update was begun again.")
         return answer_for(self.task)
 
-    async def within(self, step: Awaitable[_Made]) -> _Made:
-        """Await one step of it, no longer than nothing may come, and not beyond the task's end.
+    @contextlib.asynccontextmanager
+    async def guarded(self) -> AsyncIterator[None]:
+        """Do something for it, at longest until the task ends; see also `progressed`.
 
         Raises
         ------
@@ -262,23 +273,27 @@ class _Upload:
         BusyError
             Nothing came for too long.
         """
-        now = self._loop.time()
-        remaining_s = self.task.deadline - self._state.clock()
-        patience_s = self._state.limits.stall_timeout_s
-        waits_for_budget = self.reservation is not None and not self.reservation.granted
-        wait_s = remaining_s if waits_for_budget else min(remaining_s, patience_s)
+        begun = self._loop.time()
+        remaining_s = 0.0 if self._stopped else self.task.deadline - self._state.clock()
+        self._ends_at = begun + remaining_s
         try:
-            async with asyncio.timeout_at(now + (0.0 if self._stopped else wait_s)) as self._scope:
-                return await step
+            async with asyncio.timeout_at(self._ends_at) as self._scope:
+                yield
         except TimeoutError:
             if not self.is_open:
                 raise TaskOverError("The round no longer takes this update.") from None
-            if self._state.clock() >= self.task.deadline:
+            if self._loop.time() >= self._ends_at:
                 self._state.tasks.cancel([self.task.task_id], "Its deadline has passed.")
                 raise TaskOverError("The task's deadline has passed.") from None
             raise _stalled() from None
         finally:
             self._scope = None
+
+    def progressed(self) -> None:
+        """Give the sender its patience anew; from the first call on it counts."""
+        if self._scope is not None and not self._stopped:
+            patient_until = self._loop.time() + self._state.limits.stall_timeout_s
+            self._scope.reschedule(min(self._ends_at, patient_until))
 
     def keep_reservation(self) -> Callable[[], None]:
         """Hand the place in the budget over; returns what gives it back."""

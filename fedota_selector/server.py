@@ -22,6 +22,7 @@ from fedota_proto.tls import (
     server_options,
 )
 from fedota_proto.v1 import fl_intra_pb2 as intra
+from fedota_selector.buffer_pool import BufferPool
 from fedota_selector.clients import Clients
 from fedota_selector.file_cache import FileCache
 from fedota_selector.inbound import Inbound
@@ -72,6 +73,7 @@ class SelectorServer:
             clock=time.monotonic,
             unix_clock=time.time,
         )
+        self._pool = BufferPool(settings.byte_budget_bytes)
         self._clients = Clients(self.state)
         self._uplink = Uplink(
             self._open_channel,
@@ -83,7 +85,9 @@ class SelectorServer:
             interceptors=[ErrorInterceptor()],
             options=server_options(("grpc.http2.bdp_probe", int(settings.bdp_probe))),
         )
-        servicer = FlRoundServicer(self.state, self._clients, Receiving(self.state, self._executor))
+        servicer = FlRoundServicer(
+            self.state, self._clients, Receiving(self.state, self._executor, self._pool)
+        )
         self._server.add_registered_method_handlers(SERVICE, servicer.handlers())
 
     async def run(self, stop: asyncio.Event, ready: Callable[[str], None]) -> None:
@@ -108,7 +112,7 @@ class SelectorServer:
         try:
             async with asyncio.TaskGroup() as tasks:
                 uplink = tasks.create_task(self._uplink.run())
-                load = tasks.create_task(self._report_load())
+                load = tasks.create_task(self._tick())
                 await stop.wait()
                 _log.info("stopping: %d clients are sent on", len(self.state.admission))
                 self._clients.drain()
@@ -144,10 +148,12 @@ class SelectorServer:
             ),
         )
 
-    async def _report_load(self) -> None:
+    async def _tick(self) -> None:
+        """Report the load, and free what is not used."""
         state = self.state
         while True:
             await asyncio.sleep(self._settings.load_every_s)
+            self._pool.tick()
             state.tell(
                 load=intra.Load(
                     held_clients=len(state.admission),

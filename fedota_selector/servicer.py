@@ -15,7 +15,7 @@ from fedota_proto.v1 import fl_round_pb2 as pb
 from fedota_proto.wire import read_update_message, server_chunk, to_wire
 from fedota_selector.clients import Clients
 from fedota_selector.doorkeeper import Caller, check_version
-from fedota_selector.receiving import Receiving, UpdatePart
+from fedota_selector.receiving import Receiving
 from fedota_selector.sessions import HURRY_S, Delivery, Outgoing, Session
 from fedota_selector.state import SelectorState
 from fedota_selector.tasks import TaskState
@@ -161,12 +161,7 @@ class FlRoundServicer:
         caller = self._identify(context, "Update")
         await state.until_attached(state.limits.ask_timeout_s)
         state.doorkeeper.check_bound(caller)
-
-        async def read() -> UpdatePart:
-            part = await context.read()
-            return part if isinstance(part, pb.UpdateMessage | memoryview) else None
-
-        answer = await self._receiving.receive(caller, read)
+        answer = await self._receiving.receive(caller, context.read)
         if answer.outcome is not None:
             session = state.admission.admitted(caller.node_id)
             if session is not None:

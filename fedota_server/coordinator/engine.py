@@ -98,6 +98,7 @@ class Engine:
         self._exchanges: list[Exchange] = []
         self._of_task: dict[int, Exchange] = {}
         self._alarms: dict[Exchange, asyncio.TimerHandle] = {}
+        self._watches: dict[Exchange, asyncio.TimerHandle] = {}
         self._background: set[asyncio.Task[None]] = set()
 
     # What exchanges ask for.
@@ -128,18 +129,21 @@ class Engine:
 
     def wake_at(self, exchange: Exchange, when: float) -> None:
         """Call `Exchange.consider` at this time, in place of any time asked for before."""
-        self._silence(exchange)
+        self._silence(self._alarms, exchange)
         self._alarms[exchange] = self.loop.call_at(when, exchange.consider)
 
-    def _silence(self, exchange: Exchange) -> None:
-        alarm = self._alarms.pop(exchange, None)
+    def _silence(self, alarms: dict[Exchange, asyncio.TimerHandle], exchange: Exchange) -> None:
+        alarm = alarms.pop(exchange, None)
         if alarm is not None:
             alarm.cancel()
 
     def watch_close(self, exchange: Exchange) -> None:
         """End, after their bound, the epochs that a close still waits for."""
-        asked = self.now()
-        self.loop.call_later(self._selector_grace_s, self._check_close, exchange, asked)
+        self._watch(exchange, self._selector_grace_s, self.now())
+
+    def _watch(self, exchange: Exchange, after_s: float, asked: float) -> None:
+        self._silence(self._watches, exchange)
+        self._watches[exchange] = self.loop.call_later(after_s, self._check_close, exchange, asked)
 
     def _check_close(self, exchange: Exchange, asked: float) -> None:
         # A selector that sends is not silent, however long its partial takes.
@@ -151,7 +155,7 @@ class Engine:
                 _log.warning("selector %d does not send what it holds", link.selector)
                 self.roster.end_epoch(epoch)
         if exchange.awaited:
-            self.loop.call_later(self._selector_grace_s / 4, self._check_close, exchange, asked)
+            self._watch(exchange, self._selector_grace_s / 4, asked)
 
     def progress(self) -> None:
         """Note that the round clock has moved."""
@@ -385,7 +389,9 @@ class Engine:
         """
         if not exchange.over:
             raise InternalError("An open exchange cannot be settled.")
-        self._silence(exchange)
+        # A timer would keep the exchange alive, and with it the arrays of its contents.
+        self._silence(self._alarms, exchange)
+        self._silence(self._watches, exchange)
         self._exchanges.remove(exchange)
         task = self.loop.create_task(self._settle(exchange, completed, reason))
         self._background.add(task)

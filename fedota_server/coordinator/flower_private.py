@@ -5,12 +5,14 @@ A test fails loudly when a new Flower moves any of it.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from flwr.app import Context, Error, Message, RecordDict, UserConfig
 from flwr.common.constant import SUPERLINK_NODE_ID, ErrorCode
 from flwr.proto.node_pb2 import NodeInfo
 from flwr.serverapp import ServerApp
+from flwr.supercore.logger import LOGGER_NAME
 from flwr.supercore.object_ref import load_app
 from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
@@ -32,6 +34,11 @@ def take_identity(run_id: int) -> None:
     TaskIdentity.task_id = 1
     TaskIdentity.run_id = run_id
     TaskIdentity.node_id = SUPERLINK_NODE_ID
+
+
+def log_as_we_do() -> None:
+    """Let Flower's log go to the process's own, in place of a console of its own."""
+    logging.getLogger(LOGGER_NAME).handlers.clear()
 
 
 def new_run(run_id: int) -> Run:

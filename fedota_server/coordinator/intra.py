@@ -76,8 +76,8 @@ class FlIntra:
         link = self._engine.attach(int(match[1]), first.attaching)
         reader = asyncio.create_task(self._read(link, requests))
         try:
-            async for message in link.outgoing():
-                yield message
+            # Written here rather than yielded: each message would pass every interceptor's loop.
+            await link.pump(context.write)
         finally:
             self._engine.roster.detach(link)
             reader.cancel()
@@ -85,6 +85,9 @@ class FlIntra:
         error = None if reader.cancelled() else reader.exception()
         if error is not None and not isinstance(error, grpc.RpcError | grpc.aio.BaseError):
             raise error
+        nothing: tuple[Outgoing, ...] = ()  # an async generator must yield somewhere
+        for message in nothing:
+            yield message
 
     async def _read(self, link: SelectorLink, requests: Requests) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from fedota_proto.records import PayloadReader
 from fedota_proto.v1 import fl_intra_pb2 as pb
@@ -89,8 +89,8 @@ class SelectorLink:
         self.transfers.clear()
         self._wake.set()
 
-    async def outgoing(self) -> AsyncIterator[Outgoing]:
-        """Yield what is to be written, until the link is closed."""
+    async def pump(self, write: Callable[[Outgoing], Awaitable[None]]) -> None:
+        """Write what is queued, until the link is closed."""
         while not self.closed:
             if not self._queue:
                 self._wake.clear()
@@ -98,9 +98,9 @@ class SelectorLink:
                 continue
             item = self._queue.popleft()
             if isinstance(item, pb.CoordinatorMessage | bytes):
-                yield item
+                await write(item)
                 continue
             for chunk in item:
-                yield chunk
+                await write(chunk)
                 if self.closed:
                     return

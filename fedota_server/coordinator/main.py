@@ -14,9 +14,6 @@ from fedota_server.coordinator.settings import CoordinatorSettings
 
 _log = logging.getLogger("fedota_server.coordinator")
 
-# The event loop must not wait for long while a strategy computes in the other thread.
-SWITCH_INTERVAL_S = 0.0005
-
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a coordinator until it is told to stop, or a job.
@@ -37,7 +34,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
         settings = load_settings(CoordinatorSettings)
         logging.getLogger().setLevel(settings.log_level)
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
         well = asyncio.run(_serve(settings))
     except FedotaError as error:
         _log.error("%s", error.public_message)
@@ -48,8 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 async def _serve(settings: CoordinatorSettings) -> bool:
+    from fedota_server.coordinator.flower_private import log_as_we_do
     from fedota_server.coordinator.process import Coordinator
 
+    log_as_we_do()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -110,6 +110,7 @@ class ScriptedCoordinator:
         self.version = PROTOCOL
         self._server: grpc.aio.Server | None = None
         self._context: Any = None
+        self._writing = asyncio.Lock()
         self._ids = itertools.count(1)
 
     async def start(self) -> None:
@@ -179,12 +180,13 @@ class ScriptedCoordinator:
         return intra.Verdict(stream_id=opened.stream_id, accepted=True)
 
     async def send(self, **body: Any) -> None:
-        if "verdict" in body and body["verdict"].accepted:
-            for binding in self.bindings.values():
-                await self._context.write(
-                    intra.CoordinatorMessage(binding=intra.BindingChange(binding=binding))
-                )
-        await self._context.write(intra.CoordinatorMessage(**body))
+        async with self._writing:
+            if "verdict" in body and body["verdict"].accepted:
+                for binding in self.bindings.values():
+                    await self._context.write(
+                        intra.CoordinatorMessage(binding=intra.BindingChange(binding=binding))
+                    )
+            await self._context.write(intra.CoordinatorMessage(**body))
 
     async def send_content(
         self, records: Records, have: Sequence[bytes] = (), chunk_bytes: int = 1 << 20
@@ -195,7 +197,8 @@ class ScriptedCoordinator:
             content=intra.Content(transfer_id=content_id, content_id=content_id, payload=payload)
         )
         for chunk in chunks:
-            await self._context.write(coordinator_chunk(content_id, chunk))
+            async with self._writing:
+                await self._context.write(coordinator_chunk(content_id, chunk))
         return content_id
 
     async def hand_out(
