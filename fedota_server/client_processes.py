@@ -12,6 +12,7 @@ from typing import TypeVar
 from fedota_proto.errors import WorkerError
 from fedota_server.jobs import as_argument
 from fedota_server.spawners.base import JobResult, JobSpec, Role, Spawner
+from fedota_server.spawners.log_file import last_words
 
 _Result = TypeVar("_Result")
 
@@ -111,8 +112,7 @@ class LocalClients:
         result = task.result()
         if result.ok:
             return
-        lines = [line.strip() for line in result.log_end.splitlines() if line.strip()]
-        said = lines[-1] if lines else f"exit code {result.exit_code}"
+        said = last_words(result.log_end) or f"exit code {result.exit_code}"
         raise WorkerError(
             f"The client {self._running[task]} ended early: {said}", detail=result.log_end
         )

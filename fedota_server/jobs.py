@@ -17,6 +17,7 @@ from fedota_server.spawners.base import (
     Spawner,
     StoppedBy,
 )
+from fedota_server.spawners.log_file import last_words
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,11 @@ def job_error(name: str, result: JobResult, limits: JobLimits) -> FedotaError:
             f"The job {name} took more than {limits.memory_bytes >> 20} MiB of memory and was "
             "killed: use a smaller model, or raise FEDOTA_JOB_MEMORY_BYTES."
         )
-    lines = [line.strip() for line in result.log_end.splitlines() if line.strip()]
-    if result.exit_code > 0 and lines:
-        return WorkerError(lines[-1], detail=result.log_end)
+    said = last_words(result.log_end)
+    if result.exit_code > 0 and said:
+        return WorkerError(said, detail=result.log_end)
     return WorkerError(
-        f"The job {name} ended with exit code {result.exit_code}"
-        f"{': ' + lines[-1] if lines else ''}.",
+        f"The job {name} ended with exit code {result.exit_code}{': ' + said if said else ''}.",
         detail=result.log_end,
     )
 

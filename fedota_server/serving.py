@@ -17,6 +17,7 @@ from fedota_server.event_store import EventStore
 from fedota_server.ports import Ports, is_free
 from fedota_server.problem_folder import ProblemFolder
 from fedota_server.spawners.base import Role, ServerSpec, Spawner
+from fedota_server.spawners.log_file import last_words
 from fedota_server.status_host import StatusServicer, status_server
 
 Say = Callable[[str], None]
@@ -204,8 +205,8 @@ class ProblemServers:
             await self._spawner.stop(spec.name)
 
     async def _last_words(self, name: str) -> str:
-        lines = (await self._spawner.logs(name, lines=3)).strip().splitlines()
-        return f"; its last line: {lines[-1].strip()}" if lines else ""
+        said = last_words(await self._spawner.logs(name, lines=3))
+        return f"; its last words: {said}" if said else ""
 
     def _coordinator_spec(self, ports: Ports) -> ServerSpec:
         folder = self._plan.folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import deque
 from pathlib import Path
 from typing import BinaryIO
@@ -10,6 +11,7 @@ from typing import BinaryIO
 logger = logging.getLogger(__name__)
 
 _TAIL_BYTES = 64 << 10
+_STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ [A-Z]+ [\w.]+: ")
 
 
 class RotatingLog:
@@ -112,3 +114,15 @@ def last_lines(path: Path, lines: int) -> str:
         if len(found) >= lines:
             break
     return "".join(found[-lines:]) if lines > 0 else ""
+
+
+def last_words(log: str) -> str:
+    """Return what a process said last, without date, level and logger; empty if nothing.
+
+    Parameters
+    ----------
+    log
+        The end of its log.
+    """
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    return _STAMP.sub("", lines[-1], count=1) if lines else ""

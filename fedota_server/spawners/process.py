@@ -24,7 +24,7 @@ from fedota_server.spawners.base import (
     Spawner,
     StoppedBy,
 )
-from fedota_server.spawners.log_file import RotatingLog, last_lines
+from fedota_server.spawners.log_file import RotatingLog, last_lines, last_words
 
 logger = logging.getLogger(__name__)
 
@@ -307,10 +307,10 @@ class ProcessSpawner(Spawner):
             if ended_by_itself
             else f"did not say within {timeout_s:g} s that it serves, and was killed"
         )
-        lines = [line for line in child.log.tail().splitlines() if line.strip()]
-        last = f": {lines[-1].strip()}" if lines else "."
+        last = last_words(child.log.tail())
         raise ServerStartError(
-            f"{child.name} {said}{last} (its log: {child.log.path})", detail=child.log.tail()
+            f"{child.name} {said}{f': {last}' if last else '.'} (its log: {child.log.path})",
+            detail=child.log.tail(),
         )
 
     async def poll(self, name: str, wait_s: float = 0.0) -> int | None:

@@ -51,7 +51,7 @@ class MortalSpawner(Spawner):
         return self._ends[name].result()
 
     async def logs(self, name: str, lines: int = 200) -> str:
-        return f"{name} ran out of luck\n"
+        return f"2026-01-02 03:04:05,678 ERROR fedota.x: {name} ran out of luck\n"
 
     async def run_job(self, spec: JobSpec, on_line: LineListener | None = None) -> JobResult:
         raise NotImplementedError
@@ -143,7 +143,7 @@ async def test_a_server_that_ends_is_started_again_and_said(
     lines = [line for line in said if "started again" in line]
     assert lines[0] == (
         "coordinator ended with exit code -9 and is started again; "
-        "its last line: coordinator ran out of luck"
+        "its last words: coordinator ran out of luck"
     )
 
 
