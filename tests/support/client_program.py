@@ -9,7 +9,7 @@ import functools
 import os
 import sys
 
-from fedota_client import cli, connection
+from fedota_client import cli, commands, connection
 from fedota_client.participation import JoinOptions
 
 WORKER = (sys.executable, "-P", "-m", "support.scripted_worker")
@@ -17,7 +17,7 @@ WORKER = (sys.executable, "-P", "-m", "support.scripted_worker")
 
 def main() -> None:
     """Run the client's command line."""
-    vars(cli)["JoinOptions"] = functools.partial(JoinOptions, worker_command=WORKER)
+    vars(commands)["JoinOptions"] = functools.partial(JoinOptions, worker_command=WORKER)
     if "CLIENT_PROTOCOL" in os.environ:
         vars(connection)["PROTOCOL"] = int(os.environ["CLIENT_PROTOCOL"])
     cli.main()
