@@ -25,7 +25,7 @@ from fedota_proto.tls import client_channel
 from fedota_proto.v1 import fl_round_pb2 as pb
 from fedota_proto.v1 import fl_round_pb2_grpc as rpc
 from fedota_proto.v1.fl_records_pb2 import Version
-from fedota_proto.wire import to_wire, update_chunk
+from fedota_proto.wire import says_go, to_wire, update_chunk
 
 REPLY = {"num-examples": 10, "loss": 0.5}
 CALL_TIMEOUT_S = 120.0
@@ -126,14 +126,16 @@ class LoadClient:
 
         async def messages() -> AsyncIterator[Message | bytes]:
             yield pb.UpdateMessage(header=header)
-            for chunk in chunks:
-                yield update_chunk(chunk)
+            if not payload.data and payload.follows and says_go(await call.initial_metadata()):
+                for chunk in chunks:
+                    yield update_chunk(chunk)
 
         fresh = task.challenge and time.monotonic() - received_s < credential.CHALLENGE_VALID_S / 2
         challenge = task.challenge if fresh else await self._challenge()
-        ack = await self._update(
+        call = self._update(
             messages(), metadata=self._metadata("Update", challenge), timeout=CALL_TIMEOUT_S
         )
+        ack = await call
         if ack.status != pb.Ack.HELD:
             raise RuntimeError(f"not held: {ack.code} {ack.reason}")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,7 +30,7 @@ from fedota_proto.records import CHUNK_BYTES, INLINE_BYTES
 from fedota_proto.tls import client_channel
 from fedota_proto.v1 import fl_round_pb2 as pb
 from fedota_proto.v1.fl_round_pb2_grpc import FlRoundStub
-from fedota_proto.wire import read_server_message, to_wire, update_chunk
+from fedota_proto.wire import read_server_message, says_go, to_wire, update_chunk
 
 _SERVICE = "/fedota.v1.FlRound"
 
@@ -245,8 +245,15 @@ class SelectorLink:
 
     async def _update_in_chunks(self, header: pb.UpdateHeader, data: memoryview) -> pb.Ack:
         metadata = await self._metadata("Update")
-        call = self._update_stream(
-            _messages(header, data), metadata=metadata, timeout=self._timeouts.transfer_s
+
+        async def messages() -> AsyncIterator[pb.UpdateMessage | bytes]:
+            yield pb.UpdateMessage(header=header)
+            if says_go(await call.initial_metadata()):
+                for start in range(0, data.nbytes, CHUNK_BYTES):
+                    yield update_chunk(data[start : start + CHUNK_BYTES])
+
+        call: Any = self._update_stream(
+            messages(), metadata=metadata, timeout=self._timeouts.transfer_s
         )
         ack: pb.Ack = await self._unary(call)
         return ack
@@ -368,9 +375,3 @@ class SelectorLink:
             return await call
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, peer=self.peer) from error
-
-
-def _messages(header: pb.UpdateHeader, data: memoryview) -> Iterator[pb.UpdateMessage | bytes]:
-    yield pb.UpdateMessage(header=header)
-    for start in range(0, data.nbytes, CHUNK_BYTES):
-        yield update_chunk(data[start : start + CHUNK_BYTES])

@@ -9,6 +9,7 @@ as usual. What is on the wire is exactly protobuf's encoding.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from google.protobuf.message import Message
@@ -25,6 +26,14 @@ _TRANSFER_ID = intra.TransferChunk.TRANSFER_ID_FIELD_NUMBER << 3
 _TRANSFER_DATA = intra.TransferChunk.DATA_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
 
 Buffer = bytes | bytearray | memoryview
+
+# A selector's initial metadata, once there is a place for the chunks of an update.
+GO = (("fedota-go", "1"),)
+
+
+def says_go(initial_metadata: Iterable[tuple[str, str | bytes]] | None) -> bool:
+    """Say whether the chunks of an update may be sent; else its answer is on the way."""
+    return any(key == GO[0][0] for key, _ in initial_metadata or ())
 
 
 class TransferPiece(NamedTuple):

@@ -32,6 +32,7 @@ HEADER_ROOM_BYTES = 1_024
 REASON_CHARACTERS = 300
 
 Read = Callable[[], Awaitable[Any]]
+Go = Callable[[], Awaitable[None]]
 
 
 class Receiving:
@@ -52,7 +53,7 @@ class Receiving:
         self._executor = executor
         self._pool = pool
 
-    async def receive(self, caller: Caller, read: Read) -> Answer:
+    async def receive(self, caller: Caller, read: Read, go: Go) -> Answer:
         """Take one update in.
 
         Parameters
@@ -62,6 +63,9 @@ class Receiving:
         read
             Reads the next part: the header, an `UpdateMessage`; then chunks, each a view; then
             anything else.
+        go
+            Tells the sender that there is a place for its chunks; awaited before the first is read,
+            if any are missing.
 
         Returns
         -------
@@ -86,7 +90,7 @@ class Receiving:
             return self._failed(decided, header.failure)
         upload = _Upload(state, decided, asyncio.get_running_loop())
         try:
-            await self._take(upload, header, read)
+            await self._take(upload, header, read, go)
         except (UpdateRejectedError, StreamError) as error:
             if not upload.is_open:
                 return upload.ended()
@@ -134,7 +138,7 @@ class Receiving:
         self._state.tell_state(task)
         return Answer(pb.Ack.HELD)
 
-    async def _take(self, upload: _Upload, header: pb.UpdateHeader, read: Read) -> None:
+    async def _take(self, upload: _Upload, header: pb.UpdateHeader, read: Read, go: Go) -> None:
         """Read, check and hold one update; raises what it fails by."""
         state, task = self._state, upload.task
         size_bytes = _declared_bytes(header.payload)
@@ -149,7 +153,7 @@ class Receiving:
             window_bytes = min(state.limits.window_bytes, reader.missing_bytes)
             upload.reservation = state.budget.ask(size_bytes + window_bytes)
         async with upload.guarded():
-            await self._read(upload, reader, read)
+            await self._read(upload, reader, read, go)
         records = reader.finish()
         state.received_bytes += len(header.payload.data)
         checked = await self._check(upload, records, size_bytes)
@@ -157,10 +161,13 @@ class Receiving:
             raise TaskOverError("The round no longer takes this update.")
         self._hold(upload, header, records, checked, size_bytes)
 
-    async def _read(self, upload: _Upload, reader: PayloadReader, read: Read) -> None:
-        """Read the chunks, once there is a place for them; a sender may not tarry."""
+    async def _read(self, upload: _Upload, reader: PayloadReader, read: Read, go: Go) -> None:
+        """Let the chunks come, once there is a place for them; a sender may not tarry."""
         if upload.reservation is not None:
             await upload.reservation.wait()
+        if reader.missing_bytes:
+            upload.progressed()
+            await go()
         while reader.missing_bytes:
             upload.progressed()
             chunk = await read()

@@ -12,7 +12,7 @@ import grpc.aio
 from fedota_proto.credential import METADATA_KEY
 from fedota_proto.errors import BusyError, UnreachableError
 from fedota_proto.v1 import fl_round_pb2 as pb
-from fedota_proto.wire import read_update_message, server_chunk, to_wire
+from fedota_proto.wire import GO, read_update_message, server_chunk, to_wire
 from fedota_selector.clients import Clients
 from fedota_selector.doorkeeper import Caller, check_version
 from fedota_selector.receiving import Receiving
@@ -161,7 +161,11 @@ class FlRoundServicer:
         caller = self._identify(context, "Update")
         await state.until_attached(state.limits.ask_timeout_s)
         state.doorkeeper.check_bound(caller)
-        answer = await self._receiving.receive(caller, context.read)
+
+        async def go() -> None:
+            await context.send_initial_metadata(GO)
+
+        answer = await self._receiving.receive(caller, context.read, go)
         if answer.outcome is not None:
             session = state.admission.admitted(caller.node_id)
             if session is not None:

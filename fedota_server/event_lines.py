@@ -25,6 +25,11 @@ def metrics_words(values: Iterable[pb.NamedValue]) -> str:
     return ", ".join(f"{value.name} {value.value:.4g}" for value in ordered)
 
 
+def short_name(name: str) -> str:
+    """Shorten ``selector-1.<problem-id>.fedota`` to ``selector-1``."""
+    return name.partition(".")[0]
+
+
 def round_words(key: records_pb.RoundKey) -> str:
     """Name a round; the attempt where it is not the first, the generation after a roll-back."""
     words = f"round {key.server_round}"
@@ -62,7 +67,7 @@ def event_line(event: pb.Event, names: Mapping[int, str]) -> str:
             return f"{round_words(event.evaluated.round)} evaluated by {clients}: {metrics}"
         case "member":
             change = _CHANGES.get(event.member.change, event.member.change)
-            where = f" ({event.member.selector})" if event.member.selector else ""
+            where = f" ({short_name(event.member.selector)})" if event.member.selector else ""
             return f"{_name(event.member.node_id, names)} {change}{where}"
         case "update":
             return _update_line(event.update, names)
@@ -72,7 +77,7 @@ def event_line(event: pb.Event, names: Mapping[int, str]) -> str:
                 f"generation {event.rolled_back.generation} begins"
             )
         case "selector":
-            return f"{event.selector.name} {event.selector.change}"
+            return f"{short_name(event.selector.name)} {event.selector.change}"
         case _:
             return ""
 

@@ -174,7 +174,8 @@ class EventStore:
     def _open(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: BinaryIO = self.path.open("a+b")
+            handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file: BinaryIO = os.fdopen(handle, "a+b")
             self._cut_torn_line()
         except OSError as error:
             raise self._failed(error) from error

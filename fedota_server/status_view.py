@@ -16,7 +16,7 @@ from rich.text import Text
 from fedota_proto.v1 import fl_records_pb2 as records_pb
 from fedota_proto.v1 import fl_round_pb2 as round_pb
 from fedota_proto.v1 import fl_status_pb2 as pb
-from fedota_server.event_lines import metrics_words
+from fedota_server.event_lines import metrics_words, short_name
 
 _ROUNDS_KEPT = 1_000
 _GONE = frozenset({"gone", "away", "left", "revoked"})
@@ -224,7 +224,7 @@ def _selector_table(clock: pb.StatusClock) -> Table:
         table.add_column(heading, style="dim" if heading == "address" else "")
     for one in clock.selectors:
         table.add_row(
-            one.name if one.attached else f"{one.name} (lost)",
+            short_name(one.name) + ("" if one.attached else " (lost)"),
             one.address,
             str(one.held_clients),
             size_words(one.received_bytes),

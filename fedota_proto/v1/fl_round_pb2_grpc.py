@@ -84,7 +84,9 @@ class FlRoundServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Update(self, request_iterator, context):
-        """Sends one update: a header, then chunks of about 1 MiB.
+        """Sends one update: a header, then chunks of about 1 MiB. Chunks are sent only once the selector
+        has a place for them, which it says by the initial metadata "fedota-go"; until then nothing but
+        the header is on the way. Initial metadata without it come with the answer: no chunk is wanted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,7 +38,10 @@ class FlRoundStub:
     CheckIn: _grpc.UnaryStreamMultiCallable[_fl_round_pb2.CheckInRequest, _fl_round_pb2.ServerMessage]
     """Held open as long as the client takes part."""
     Update: _grpc.StreamUnaryMultiCallable[_fl_round_pb2.UpdateMessage, _fl_round_pb2.Ack]
-    """Sends one update: a header, then chunks of about 1 MiB."""
+    """Sends one update: a header, then chunks of about 1 MiB. Chunks are sent only once the selector
+    has a place for them, which it says by the initial metadata "fedota-go"; until then nothing but
+    the header is on the way. Initial metadata without it come with the answer: no chunk is wanted.
+    """
     Describe: _grpc.UnaryUnaryMultiCallable[_fl_round_pb2.DescribeRequest, _fl_round_pb2.DescribeReply]
     """Says what the problem is and where it stands."""
     Fetch: _grpc.UnaryStreamMultiCallable[_fl_round_pb2.FetchRequest, _fl_round_pb2.FileChunk]
@@ -54,7 +57,10 @@ class FlRoundAsyncStub(FlRoundStub):
     CheckIn: _aio.UnaryStreamMultiCallable[_fl_round_pb2.CheckInRequest, _fl_round_pb2.ServerMessage]  # type: ignore[assignment]
     """Held open as long as the client takes part."""
     Update: _aio.StreamUnaryMultiCallable[_fl_round_pb2.UpdateMessage, _fl_round_pb2.Ack]  # type: ignore[assignment]
-    """Sends one update: a header, then chunks of about 1 MiB."""
+    """Sends one update: a header, then chunks of about 1 MiB. Chunks are sent only once the selector
+    has a place for them, which it says by the initial metadata "fedota-go"; until then nothing but
+    the header is on the way. Initial metadata without it come with the answer: no chunk is wanted.
+    """
     Describe: _aio.UnaryUnaryMultiCallable[_fl_round_pb2.DescribeRequest, _fl_round_pb2.DescribeReply]  # type: ignore[assignment]
     """Says what the problem is and where it stands."""
     Fetch: _aio.UnaryStreamMultiCallable[_fl_round_pb2.FetchRequest, _fl_round_pb2.FileChunk]  # type: ignore[assignment]
@@ -85,7 +91,10 @@ class FlRoundServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_fl_round_pb2.UpdateMessage],
         context: _ServicerContext,
     ) -> _typing.Union[_fl_round_pb2.Ack, _abc.Awaitable[_fl_round_pb2.Ack]]:
-        """Sends one update: a header, then chunks of about 1 MiB."""
+        """Sends one update: a header, then chunks of about 1 MiB. Chunks are sent only once the selector
+        has a place for them, which it says by the initial metadata "fedota-go"; until then nothing but
+        the header is on the way. Initial metadata without it come with the answer: no chunk is wanted.
+        """
 
     @_abc_1.abstractmethod
     def Describe(

@@ -104,5 +104,5 @@ async def test_the_holders_are_told_what_leaves_before_anything_does(
     finally:
         await serve.kill()
     done.is_one_sentence(2, "--yes")
-    for told in ("layers/hidden/vars/0", "127.0.0.1", "its selector", f"{ROUNDS} rounds"):
+    for told in ("layers/dense/vars/0", "127.0.0.1", "its selector", f"{ROUNDS} rounds"):
         assert told in done.out, done.out

@@ -242,7 +242,7 @@ async def test_invites_that_open_nothing(make_world: MakeWorld) -> None:
     await world.join(used)
     await world.member_change(used, "bound")
     thief = replace(used, home=world.place / "thief")
-    (await try_to_join(world, thief)).is_one_sentence(1, "used by another client")
+    (await try_to_join(world, thief)).is_one_sentence(1, "another client enrolled with it")
 
     forged = world.enrol("forged")
     key = SigningKey.generate()

@@ -136,6 +136,8 @@ async def test_killed_with_some_updates_held(
         holders = await holders_of(world, stack)
         await train_in_order(holders, 1)
         held = await holders[0].train(2)
+        for holder in holders[1:]:
+            await holder.to_train(2)
         await world.reported(1, 2)
         await world.kill(COORDINATOR)
         await world.start_coordinator()

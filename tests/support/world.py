@@ -65,7 +65,7 @@ rounds = {rounds}
 goal_count = {goal}
 minimum_reports = {minimum}
 {"" if "over_selection" in more_rules else "over_selection = 1.0"}
-settle_s = 0
+{"" if "settle_s" in more_rules else "settle_s = 0"}
 {more_rules or "selection_timeout_s = 60"}
 {"" if "reporting_deadline_s" in more_rules else "reporting_deadline_s = 60"}
 

@@ -23,6 +23,7 @@ from fedota_proto.tls import selector_name, server_credentials, server_options
 from fedota_proto.v1 import fl_records_pb2 as records_pb
 from fedota_proto.v1 import fl_round_pb2 as pb
 from fedota_proto.v1 import fl_round_pb2_grpc as rpc
+from fedota_proto.wire import GO
 from fedota_server.authority import PlatformHome, ProblemKeys
 
 PROBLEM_ID = "abcdef123456"
@@ -188,6 +189,8 @@ class ScriptedSelector(rpc.FlRoundServicer):
                 if message.HasField("header"):
                     header = message.header
                     reader = PayloadReader(header.payload)
+                    if reader.missing_bytes:
+                        await context.send_initial_metadata(GO)
                 elif reader is not None:
                     reader.feed(message.chunk)
             assert header is not None

@@ -26,7 +26,7 @@ from fedota_proto.tls import client_channel, selector_name
 from fedota_proto.v1 import fl_records_pb2 as records_pb
 from fedota_proto.v1 import fl_round_pb2 as pb
 from fedota_proto.v1.fl_round_pb2_grpc import FlRoundStub
-from fedota_proto.wire import to_wire, update_chunk
+from fedota_proto.wire import says_go, to_wire, update_chunk
 from fedota_server.authority import ProblemKeys
 
 from .scripted_coordinator import SPECS, WAIT_S
@@ -194,8 +194,9 @@ class Client:
 
         async def parts() -> Any:
             yield pb.UpdateMessage(header=header)
-            for chunk in chunks:
-                yield update_chunk(chunk)
+            if chunks and (header.payload.data or says_go(await call.initial_metadata())):
+                for chunk in chunks:
+                    yield update_chunk(chunk)
 
         call = self._update(parts(), metadata=await self.metadata("Update"), timeout=WAIT_S)
         ack: pb.Ack = await translated(call)

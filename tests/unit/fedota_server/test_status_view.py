@@ -151,7 +151,9 @@ def test_members_are_connected_until_they_go() -> None:
         ),
         (evaluated(2, 0.75), "round 2 evaluated by 3 clients: accuracy 0.75"),
         (
-            pb.Event(member=pb.MemberChanged(node_id=7, change="bound", selector="selector-1")),
+            pb.Event(
+                member=pb.MemberChanged(node_id=7, change="bound", selector="selector-1.x.fedota")
+            ),
             "north has enrolled (selector-1)",
         ),
         (pb.Event(member=pb.MemberChanged(node_id=8, change="gone")), "client 8 is gone"),
