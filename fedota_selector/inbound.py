@@ -23,6 +23,7 @@ from fedota_selector.uplink.outbox import Transfer
 from fedota_selector.uplink.stream import FromCoordinator
 
 PARTIAL_RECORD = "arrays"
+CLOSED = "The round takes no more updates."
 
 _log = logging.getLogger(__name__)
 
@@ -242,16 +243,16 @@ class Inbound:
             session.mailbox.put(Delivery(task, head, content))
 
     def _on_cancel(self, cancel: intra.CancelTasks) -> None:
-        state = self._state
-        for task in self._stopped(state.tasks.cancel(cancel.task_ids, cancel.reason)):
-            session = state.admission.admitted(task.node_id)
+        self._tell_to_stop(self._state.tasks.cancel(cancel.task_ids, cancel.reason), cancel.reason)
+
+    def _tell_to_stop(self, tasks: Iterable[Task], reason: str) -> None:
+        """Interrupt what arrives of these tasks, and tell their clients that it is not wanted."""
+        for task in self._stopped(tasks):
+            session = self._state.admission.admitted(task.node_id)
             if session is not None:
                 session.task_over(task.task_id)
-                session.mailbox.put(
-                    pb.ServerMessage(
-                        cancel=pb.Cancel(task_ids=[task.task_id], reason=cancel.reason)
-                    )
-                )
+                stop = pb.Cancel(task_ids=[task.task_id], reason=reason)
+                session.mailbox.put(pb.ServerMessage(cancel=stop))
 
     def _on_settled(self, settled: intra.Settled) -> None:
         state = self._state
@@ -270,7 +271,7 @@ class Inbound:
 
     def _on_close(self, close: intra.ClosePartial) -> None:
         exchange = Exchange(RoundName.of(close.round), close.message_type)
-        self._stopped(self._state.tasks.close(exchange))
+        self._tell_to_stop(self._state.tasks.close(exchange), CLOSED)
         self._send_partial(close.close_id, self._state.aggregation.close(exchange))
 
     def _send_partial(self, close_id: int, partial: ClosedPartial) -> None:

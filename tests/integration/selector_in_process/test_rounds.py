@@ -355,3 +355,16 @@ async def test_cancelled_tasks_are_told_and_over(
     assert (list(cancel.task_ids), cancel.reason) == ([11], "The goal is reached.")
     ack = await ann.send(11, update(1.0))
     assert (ack.status, ack.reason) == (pb.Ack.OVER, "The goal is reached.")
+
+
+async def test_whoever_still_computes_is_told_when_a_round_closes(
+    coordinator: ScriptedCoordinator, client: MakeClient
+) -> None:
+    ann, bob = await joined(client, 1, 2)
+    await coordinator.hand_out({11: 1, 12: 2}, model(0.0))
+    await bob.task(12)
+    await ann.task(11)
+    await ann.send(11, update(1.0))
+    await coordinator.close()
+    assert list((await bob.one("cancel")).task_ids) == [12]
+    assert (await bob.send(12, update(9.0))).status == pb.Ack.OVER
