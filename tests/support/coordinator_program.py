@@ -10,11 +10,10 @@ import os
 import signal
 from typing import Any
 
-from fedota_server.coordinator.main import main
-
 from fedota_server.coordinator.checkpoints import Checkpoint, CheckpointStore
 from fedota_server.coordinator.history import History
 from fedota_server.coordinator.history_rows import RoundRow
+from fedota_server.coordinator.main import main
 from fedota_server.coordinator.round_key import RoundKey
 from fedota_server.coordinator.round_view import RoundView
 
