@@ -18,7 +18,6 @@ from fedota_proto.errors import (
     FolderError,
     UsageError,
 )
-from fedota_proto.model_file import write_weights
 from fedota_proto.npy import npy_view
 from fedota_proto.records import Arrays
 from fedota_proto.v1 import fl_intra_pb2 as pb
@@ -152,6 +151,9 @@ class Asks:
         self, model: Path, load_round: LoadRound, server_round: int
     ) -> tuple[BinaryIO, bytes]:
         """Write a round's model into a file without a name: it goes with its reader."""
+        # Only who fetches a model needs HDF5: it takes 10 MB of memory.
+        from fedota_proto.model_file import write_weights
+
         arrays = {name: npy_view(array) for name, array in load_round(server_round).items()}
         self._scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:

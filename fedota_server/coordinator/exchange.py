@@ -458,5 +458,12 @@ class Exchange:
         reason = "It came too late." if error is None else error.public_message
         for task in self.book.close(code, reason):
             self._sink(ReplyFailed(task.message_id, task.node_id, task.code, task.reason))
-        self._sink(ExchangeOver(error))
+        # Whoever keeps the exchange for its report must not keep the arrays that it sent.
+        sink, self._sink = self._sink, _ignore
+        self._contents.clear()
+        sink(ExchangeOver(error))
         self._host.progress()
+
+
+def _ignore(arrival: Arrival) -> None:
+    """Take nothing: the exchange is over, and its sink may refer to it."""

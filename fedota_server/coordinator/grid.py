@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import queue
 import threading
@@ -14,7 +15,6 @@ from flwr.serverapp import Grid
 
 from fedota_proto.errors import FedotaError, InternalError, UsageError
 from fedota_proto.flower import records_to_flower
-from fedota_proto.records import Records
 from fedota_proto.v1 import fl_records_pb2
 from fedota_server.coordinator import flower_private
 from fedota_server.coordinator.contents import Content, digested_records, table_key
@@ -22,6 +22,7 @@ from fedota_server.coordinator.engine import Engine
 from fedota_server.coordinator.exchange import Exchange
 from fedota_server.coordinator.facts import plain_weight
 from fedota_server.coordinator.flower_private import NodeInfo, Run
+from fedota_server.coordinator.folded_array import folded_record
 from fedota_server.coordinator.messages import (
     Addressee,
     Arrival,
@@ -37,6 +38,7 @@ from fedota_server.coordinator.round_stage import RoundStage
 
 METRICS_KEY = "metrics"
 CLOSE_MARGIN_S = 120.0
+COLLECT_FROM_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +312,12 @@ class SelectorGrid(Grid):
             receipt = _Receipt(sending, terms, arrivals)
             receipts.append(receipt)
             self._loop.call_soon_threadsafe(self._open, sending, terms, receipt.sink)
+        large = sum(content.size_bytes for one in sendings for content, _ in one.batches)
         sendings.clear()
+        if large >= COLLECT_FROM_BYTES:
+            # Flower's records leave cycles behind that keep the replies of the round before; now,
+            # while clients work, is the time to let go of them.
+            gc.collect()
         return self._collect(arrivals, receipts)
 
     def _collect(self, arrivals: _Arrivals, receipts: Sequence[_Receipt]) -> list[Message]:
@@ -350,8 +357,7 @@ class SelectorGrid(Grid):
     def _folded(self, receipt: _Receipt) -> Message:
         """Make the one reply that stands for every update in the partials."""
         fold = receipt.fold
-        arrays = Records(arrays={receipt.record_name: fold.arrays()})
-        content = records_to_flower(arrays, views=self._views)
+        content = RecordDict({receipt.record_name: folded_record(fold.arrays())})
         metrics = MetricRecord({self._weight_key: plain_weight(fold.weight)})
         metrics.update(fold.metrics)
         content[METRICS_KEY] = metrics

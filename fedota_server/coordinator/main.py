@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 
 from fedota_proto.errors import FedotaError, UsageError
 from fedota_proto.settings_check import load_settings
+from fedota_server.coordinator.heap import give_back_large_blocks
 from fedota_server.coordinator.settings import CoordinatorSettings
 
 _log = logging.getLogger("fedota_server.coordinator")
@@ -48,6 +50,8 @@ async def _serve(settings: CoordinatorSettings) -> bool:
     from fedota_server.coordinator.process import Coordinator
 
     log_as_we_do()
+    give_back_large_blocks()
+    gc.freeze()  # what was imported is here to stay, and need not be looked through again
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
+from fedota_proto.blas import axpy
 from fedota_proto.errors import StreamError
 from fedota_proto.npy import npy_view
-from fedota_proto.records import Arrays, Records
+from fedota_proto.records import ArrayBytes, Arrays, Records
 from fedota_proto.running_mean import ArraySpecLike, RunningMean
 from fedota_proto.v1 import fl_intra_pb2
 from fedota_server.coordinator.messages import PartialArrived
@@ -51,7 +54,8 @@ class PartialFold:
     """Folds partials in the order in which they are given; with one alone it is that one, exactly.
 
     A weighted mean of weighted means that carry their total weights is the flat mean, up to
-    rounding. No more than two models are in memory at a time, however many partials come.
+    rounding. The first partial's own buffer becomes the mean, so that no more than two models are
+    in memory at a time, however many partials come.
 
     Parameters
     ----------
@@ -60,47 +64,82 @@ class PartialFold:
     """
 
     def __init__(self, specs: Sequence[ArraySpecLike]) -> None:
+        self._in_place = all(spec.dtype in ("float32", "float64") for spec in specs)
         self._specs = specs
-        self._first: PartialArrived | None = None
-        self._mean: RunningMean | None = None
+        self._arrays: Arrays = {}
+        self._running: RunningMean | None = None
         self._metrics: dict[str, tuple[float, float]] = {}
         self.weight = 0.0
         self.count = 0
         self.nodes: list[int] = []
 
     def add(self, partial: PartialArrived) -> None:
-        """Fold a partial in.
+        """Fold a partial in; its arrays may be changed.
 
         Raises
         ------
         StreamError
             Its arrays are not as declared.
         """
-        self.weight += partial.weight
+        before, self.weight = self.weight, self.weight + partial.weight
         self.count += len(partial.entries)
         self.nodes += [entry.node_id for entry in partial.entries]
         self._metrics = mean_metrics(self._metrics, partial.metrics)
-        if self._first is None and self._mean is None:
-            self._first = partial
-            return
-        if self._mean is None:
-            self._mean = RunningMean(self._specs)
-        if self._first is not None:
-            first, self._first = self._first, None
-            self._mean.add(first.arrays, first.weight)
-        self._mean.add(partial.arrays, partial.weight)
+        if before == 0.0:
+            self._arrays = partial.arrays
+        elif self._in_place:
+            self._merge(partial.arrays, partial.weight / self.weight)
+        else:
+            self._merge_wider(before, partial)
+
+    def _merge(self, arrays: Arrays, share: float) -> None:
+        """Move the mean towards another: ``mean = (1 - share) * mean + share * other``."""
+        for name, array in arrays.items():
+            mean = own_elements(self._arrays[name]).reshape(-1)
+            mean *= mean.dtype.type(1.0 - share)
+            axpy(share, npy_view(array).reshape(-1), mean)
+
+    def _merge_wider(self, before: float, partial: PartialArrived) -> None:
+        """Average half-precision arrays in float32."""
+        if self._running is None:
+            self._running = RunningMean(self._specs)
+            self._running.add(self._arrays, before)
+            self._arrays = {}
+        self._running.add(partial.arrays, partial.weight)
 
     def arrays(self) -> Arrays:
         """Take the mean, once; empty if nothing was folded."""
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first.arrays
-        return self._mean.mean() if self._mean is not None else {}
+        if self._running is not None:
+            return self._running.mean()
+        arrays, self._arrays = self._arrays, {}
+        return arrays
 
     @property
     def metrics(self) -> dict[str, float]:
         """Each metric's weighted mean over those who sent it."""
         return {name: mean for name, (mean, _) in self._metrics.items()}
+
+
+def own_elements(array: ArrayBytes) -> np.ndarray:
+    """Return the elements of an array that nobody else reads, to be written in place.
+
+    Parameters
+    ----------
+    array
+        If it does not lie in a buffer of numpy's, as what a `PayloadReader` puts together does, it
+        is copied into one first.
+    """
+    view = npy_view(array)
+    base: object = memoryview(array.data).obj
+    if isinstance(base, np.ndarray) and base.flags.writeable:
+        buffer = base.reshape(-1).view(np.uint8)
+    else:
+        buffer = np.frombuffer(array.data, np.uint8).copy()
+        array.data = buffer.data.toreadonly()
+        view = npy_view(array)
+    start = view.ctypes.data - buffer.ctypes.data
+    elements = buffer[start : start + view.nbytes].view(view.dtype)
+    return elements.reshape(view.shape)
 
 
 def mean_metrics(
