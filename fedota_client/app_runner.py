@@ -19,13 +19,12 @@ from fedota_client.worker.tasks import Progress, Task
 from fedota_proto.errors import FolderError, StreamError
 from fedota_proto.flower import records_from_flower, records_to_flower
 from fedota_proto.records import Records
+from fedota_proto.run_config import ConfigValue, flattened, overridden
 
 LOGGER = logging.getLogger(__name__)
 
 PROJECT_FILE = "pyproject.toml"
 _REASON_MAX = 500
-
-ConfigValue = bool | int | float | str
 
 
 class AppRunner:
@@ -51,7 +50,7 @@ class AppRunner:
         Parameters
         ----------
         fields
-            ``app_dir, node_id, run_id`` and, where it is given, ``node_config``.
+            ``app_dir, node_id, run_id`` and, where they are given, ``node_config, run_config``.
 
         Returns
         -------
@@ -62,6 +61,8 @@ class AppRunner:
         ------
         FolderError
             If the folder is no Flower app, or its ClientApp cannot be imported.
+        UsageError
+            If the run's configuration has a key that the app does not know.
         """
         folder = Path(fields["app_dir"])
         reference, run_config = read_project(folder)
@@ -70,7 +71,7 @@ class AppRunner:
             node_id=int(fields["node_id"]),
             node_config=dict(fields.get("node_config") or {}),
             state=RecordDict(),
-            run_config=run_config,
+            run_config=overridden(run_config, fields.get("run_config") or {}),
         )
         return cls(import_client_app(folder, reference), context)
 
@@ -211,40 +212,6 @@ def import_client_app(folder: Path, reference: str) -> ClientApp:
     if not isinstance(found, ClientApp):
         raise FolderError(f"{reference} of {folder} is no ClientApp but a {type(found).__name__}.")
     return found
-
-
-def flattened(table: Mapping[str, object], prefix: str = "") -> dict[str, ConfigValue]:
-    """Join the names of nested tables by dots, as Flower gives them to an app.
-
-    Parameters
-    ----------
-    table
-        From TOML.
-    prefix
-        Of the names.
-
-    Returns
-    -------
-    dict
-        Plain values by name.
-
-    Raises
-    ------
-    FolderError
-        If a value is neither a number, a text, a truth value nor a table.
-    """
-    flat: dict[str, ConfigValue] = {}
-    for key, value in table.items():
-        if isinstance(value, dict):
-            flat.update(flattened(value, f"{prefix}{key}."))
-        elif isinstance(value, bool | int | float | str):
-            flat[prefix + key] = value
-        else:
-            raise FolderError(
-                f"[tool.flwr.app.config] {prefix}{key} is a {type(value).__name__}; Flower takes "
-                "numbers, texts, truth values and tables of these."
-            )
-    return flat
 
 
 def _table(table: Mapping[str, object], key: str) -> Mapping[str, object]:

@@ -30,6 +30,7 @@ from fedota_client.settings import ClientSettings
 from fedota_proto.credential import PROTOCOL
 from fedota_proto.errors import UsageError
 from fedota_proto.invite import Invite
+from fedota_proto.run_config import ConfigValue, parse_run_config
 from fedota_proto.settings_check import load_settings
 from fedota_proto.v1 import fl_round_pb2 as pb
 
@@ -114,6 +115,15 @@ def join(
             '"partition-id=0 num-partitions=2".',
         ),
     ] = "",
+    run_config: Annotated[
+        str,
+        typer.Option(
+            "--run-config",
+            metavar="KEY=VALUE…",
+            help="For --app: what the app finds in context.run_config in place of its own, as the "
+            "one who runs it says.",
+        ),
+    ] = "",
     connect_timeout: Annotated[
         float | None,
         typer.Option(
@@ -137,6 +147,7 @@ def join(
             rounds_wanted=rounds,
             evaluates=not no_evaluation,
             node_config=_node_config(node_config, app_dir),
+            run_config=_run_config(run_config, app_dir),
         )
         client_home, membership = _find_home(invite, home, settings)
         with client_home.locked(), logging_to(client_home.log_file):
@@ -254,6 +265,12 @@ def _find_home(
         read_stdin=sys.stdin.read,
         prompt=(lambda: str(typer.prompt("Invite"))) if terminal else None,
     )
+
+
+def _run_config(text: str, app_dir: Path | None) -> dict[str, ConfigValue]:
+    if text and app_dir is None:
+        raise UsageError("--run-config is for --app alone.")
+    return parse_run_config(text)
 
 
 def _node_config(text: str, app_dir: Path | None) -> dict[str, bool | int | float | str]:

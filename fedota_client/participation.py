@@ -44,6 +44,8 @@ class JoinOptions:
         Whether this client takes part in evaluation.
     node_config
         What a Flower app finds in ``context.node_config``.
+    run_config
+        What a Flower app finds in ``context.run_config`` in place of its own values.
     worker_command
         What is started as the worker.
     """
@@ -53,6 +55,7 @@ class JoinOptions:
     rounds_wanted: int = 0
     evaluates: bool = True
     node_config: dict[str, Any] = field(default_factory=dict)
+    run_config: dict[str, Any] = field(default_factory=dict)
     worker_command: Sequence[str] = WORKER_COMMAND
 
 
@@ -78,6 +81,7 @@ def load_fields(invite: Invite, home: ClientHome, options: JoinOptions) -> dict[
             "mode": "app",
             "app_dir": str(options.app.resolve()),
             "node_config": options.node_config,
+            "run_config": options.run_config,
         }
         return fields
     return fields | {

@@ -11,7 +11,7 @@ kind     fields beside ``payload_bytes``
 to the worker
 -------------------------------------------------------------------------------------------------
 load     ``mode`` "keras": ``model_path, manifest_path, problem_toml, data_dir``;
-         ``mode`` "app": ``app_dir``; both: ``node_id, run_id``
+         ``mode`` "app": ``app_dir, node_config, run_config``; both: ``node_id, run_id``
 task     ``task_id, message_type, round {generation, server_round, attempt}, node_id, deadline_s,
          message_id, group_id``, and a payload
 cancel   ``task_id``: stop at the next batch and answer ``failed``; the client waits 5 s for it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -184,9 +185,12 @@ class AppRun:
     def _write_invites(self, invites: Path) -> None:
         for number in range(1, self._nodes + 1):
             write_secret(invites / f"node-{number}.invite", self._invite(number).encode() + b"\n")
+        also = (
+            f" --run-config {shlex.quote(' '.join(self._run_config))}" if self._run_config else ""
+        )
         self._context.say(
             f"{self._nodes} invites are in {invites}; the app begins when each is used: "
-            f"`fedota-client join {invites}/node-1.invite --app DIR`"
+            f"`fedota-client join {invites}/node-1.invite --app DIR{also}`"
         )
 
     def _clients(self) -> list[LocalClient]:
@@ -199,7 +203,11 @@ class AppRun:
                     name=f"node-{number}",
                     invite=self._folder.members.path(f"node-{number}"),
                     home=self._place / "nodes" / f"node-{number}",
-                    arguments=("--app", str(self._app.resolve()), "--node-config", partition),
+                    arguments=(
+                        *("--app", str(self._app.resolve())),
+                        *("--node-config", partition),
+                        *("--run-config", " ".join(self._run_config)),
+                    ),
                 )
             )
         return clients

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flwr.app import UserConfig, UserConfigValue
+from flwr.app import UserConfig
 
-from fedota_proto.errors import FolderError, UsageError
+from fedota_proto.errors import FolderError
+from fedota_proto.run_config import flattened, overridden, parse_run_config
 
 PROJECT_FILE = "pyproject.toml"
-
-_PAIR = re.compile(r"(\S+?)=('[^']*'|\"[^\"]*\"|\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +71,8 @@ def read_app_folder(folder: Path, run_config: str = "") -> AppFolder:
             f"{path} names no ServerApp: under [tool.flwr.app.components] it must have a line like "
             'serverapp = "module:app".'
         )
-    config = flattened(_table(app, "config"), path)
-    for key, value in parse_run_config(run_config).items():
-        if key not in config:
-            known = ", ".join(sorted(config)) or "none"
-            raise UsageError(f"The app has no run configuration {key!r}; it has: {known}.")
-        config[key] = value
+    config = flattened(_table(app, "config"), place=f"{path}: [tool.flwr.app.config]")
+    config = overridden(config, parse_run_config(run_config))
     aggregation = _table(tool, "fedota").get("aggregation", "forwarded")
     if aggregation not in ("mean", "forwarded"):
         raise FolderError(
@@ -89,47 +82,6 @@ def read_app_folder(folder: Path, run_config: str = "") -> AppFolder:
     return AppFolder(folder, reference, config, aggregation == "mean")
 
 
-def parse_run_config(text: str) -> UserConfig:
-    """Read ``key=value`` pairs, each value as in TOML.
-
-    Raises
-    ------
-    UsageError
-        A pair is malformed.
-    """
-    pairs = _PAIR.findall(text)
-    if _PAIR.sub("", text).strip():
-        raise UsageError(f'The run configuration {text!r} is not of the form key=value key="text".')
-    try:
-        document = tomllib.loads("\n".join(f"{key} = {value}" for key, value in pairs))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(
-            f"The run configuration {text!r} has a value that is no number, truth value or quoted "
-            "text.",
-            detail=str(error),
-        ) from error
-    return flattened(document, Path("the run configuration"))
-
-
-def flattened(table: Mapping[str, Any], source: Path, prefix: str = "") -> UserConfig:
-    """Join the names of nested tables by dots.
-
-    Raises
-    ------
-    FolderError
-        A value is none that a run configuration holds.
-    """
-    flat: dict[str, UserConfigValue] = {}
-    for key, value in table.items():
-        if isinstance(value, dict):
-            flat.update(flattened(value, source, f"{prefix}{key}."))
-        elif isinstance(value, bool | int | float | str):
-            flat[f"{prefix}{key}"] = value
-        else:
-            raise FolderError(f"{source}: {prefix}{key} is neither number, text nor truth value.")
-    return flat
-
-
-def _table(document: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _table(document: dict[str, Any], key: str) -> dict[str, Any]:
     value = document.get(key, {})
     return value if isinstance(value, dict) else {}

@@ -72,7 +72,6 @@ async def test_an_app_that_declares_a_mean_is_folded(tmp_path: Path) -> None:
     assert found["evaluations"] == 2
 
 
-@pytest.mark.xfail(strict=False, reason="run-config overrides do not reach the nodes yet")
 async def test_an_app_that_declares_a_mean_has_its_updates_checked(tmp_path: Path) -> None:
     done, found = await run_app(tmp_path, "folded", "--run-config", "lies=true", nodes=3)
     assert done.code == 0, done

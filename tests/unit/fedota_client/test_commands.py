@@ -130,6 +130,13 @@ def test_node_config_is_for_apps(invite: Invite, data: Path) -> None:
     assert "not KEY=VALUE" in said(result, 2)
 
 
+def test_run_config_is_for_apps(invite: Invite, data: Path) -> None:
+    result = run("join", invite.text, "--data", str(data), "--run-config", "a=1")
+    assert "--app alone" in said(result, 2)
+    result = run("join", invite.text, "--app", str(data), "--run-config", "a=b")
+    assert "no number, truth value or quoted text" in said(result, 2)
+
+
 def test_leaving_asks(invite: Invite, data: Path) -> None:
     assert "--yes" in said(run("leave", invite.text), 2)
 
@@ -152,11 +159,13 @@ def test_all_nodes_of_a_problem_have_the_same_run() -> None:
 
 def test_what_a_worker_is_told_to_load(invite: Invite, tmp_path: Path) -> None:
     home = ClientHome(tmp_path)
-    app_fields = load_fields(invite, home, JoinOptions(app=tmp_path, node_config={"a": 1}))
+    options = JoinOptions(app=tmp_path, node_config={"a": 1}, run_config={"b": 2})
+    app_fields = load_fields(invite, home, options)
     assert app_fields == {
         "mode": "app",
         "app_dir": str(tmp_path),
         "node_config": {"a": 1},
+        "run_config": {"b": 2},
         "node_id": 7,
         "run_id": run_id(invite.problem_id),
     }
