@@ -12,10 +12,11 @@ import pytest
 from flwr.app import Context, Error, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
-from fedota_client.app_runner import AppRunner, flattened, import_client_app, read_project
+from fedota_client.app_runner import AppRunner, import_client_app, read_project
 from fedota_client.failures import TaskFailedError
 from fedota_client.worker.tasks import Progress, Task
 from fedota_proto.errors import FolderError
+from fedota_proto.run_config import flattened
 from fedota_proto.records import ArrayBytes, Records
 
 PROJECT = """
