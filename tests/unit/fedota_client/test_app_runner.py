@@ -16,8 +16,8 @@ from fedota_client.app_runner import AppRunner, import_client_app, read_project
 from fedota_client.failures import TaskFailedError
 from fedota_client.worker.tasks import Progress, Task
 from fedota_proto.errors import FolderError
-from fedota_proto.run_config import flattened
 from fedota_proto.records import ArrayBytes, Records
+from fedota_proto.run_config import flattened
 
 PROJECT = """
 [tool.flwr.app.components]
