@@ -16,6 +16,7 @@ from fedota_proto.grpc_errors import from_rpc_error
 from fedota_proto.records import ArrayBytes, Records, to_payload
 from fedota_proto.v1 import fl_intra_pb2 as intra
 from fedota_proto.v1 import fl_round_pb2 as pb
+from fedota_proto.wire import says_go
 from fedota_server.authority import ProblemKeys
 
 from .clients import Client, translated, update
@@ -170,12 +171,42 @@ async def test_an_upload_waits_for_its_place_in_the_budget(
     await until(lambda: budget.waiting)
     assert not sending.done()
     assert selector.state.received_bytes == 0
+    assert says_go(await call.initial_metadata())
     for chunk in chunks:
         await call.write(pb.UpdateMessage(chunk=bytes(chunk)))
     await call.done_writing()
     assert (await call).status == pb.Ack.HELD
     assert (await sending).status == pb.Ack.HELD
     assert selector.state.budget.used_bytes == 0
+    for one in (ann, bob):
+        await one.close()
+
+
+async def test_an_update_that_is_not_taken_sends_no_chunk(
+    coordinator: ScriptedCoordinator, keys: ProblemKeys, start_selector: StartSelector
+) -> None:
+    selector, port = await start_selector(byte_budget_bytes=1 << 20, bdp_probe=False)
+    ann, bob = Client(keys, port, 1), Client(keys, port, 2)
+    await ann.join()
+    await bob.join()
+    await coordinator.hand_out({11: 1, 12: 2}, model(0.0))
+    await ann.task(11)
+    await bob.task(12)
+    payload, _ = to_payload(update(1.0), inline_bytes=0)
+    payload.records[0].arrays.arrays[0].size_bytes = 1 << 21
+    refused = await ann.open_update(pb.UpdateHeader(task_id=11, payload=payload))
+    assert not says_go(await refused.initial_metadata())
+    assert (await refused).code == "too-large"
+    # one that waits for its place is told when its round is over, and never to go
+    whole = selector.state.budget.ask(1 << 20)
+    payload, _ = to_payload(update(1.0), inline_bytes=0)
+    waiting = await bob.open_update(pb.UpdateHeader(task_id=12, payload=payload))
+    await until(lambda: selector.state.budget.waiting)
+    await coordinator.close()
+    assert not says_go(await waiting.initial_metadata())
+    assert (await waiting).status == pb.Ack.OVER
+    assert not selector.state.budget.waiting
+    selector.state.budget.release(whole)
     for one in (ann, bob):
         await one.close()
 
