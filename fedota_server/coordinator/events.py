@@ -48,6 +48,7 @@ class Events:
             for row in self._journal.rows:
                 self._take(row)
         except (json_format.ParseError, KeyError, TypeError) as error:
+            self._journal.close()
             raise FolderError(
                 f"The events in {path.name} are damaged: restore the file from a backup, or "
                 "move it away.",

@@ -56,6 +56,7 @@ class Journal:
             try:
                 row = json.loads(line)
             except ValueError as error:
+                self._file.close()
                 raise FolderError(
                     f"{self.path} is damaged in line {number}: restore it from a backup."
                 ) from error
