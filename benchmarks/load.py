@@ -29,6 +29,8 @@ from fedota_proto.wire import says_go, to_wire, update_chunk
 
 REPLY = {"num-examples": 10, "loss": 0.5}
 CALL_TIMEOUT_S = 120.0
+# More would time one another out: each TLS handshake costs both sides a millisecond or two.
+CONNECTING_MOST = 8
 
 
 class LoadClient:
@@ -42,9 +44,18 @@ class LoadClient:
         Chooses its selector: clients are dealt out in turn.
     own
         What it answers a train task with, instead of the arrays that came.
+    connecting
+        Held while it connects.
     """
 
-    def __init__(self, invite: Invite, number: int, own: Arrays | None = None) -> None:
+    def __init__(
+        self,
+        invite: Invite,
+        number: int,
+        own: Arrays | None = None,
+        connecting: asyncio.Semaphore | None = None,
+    ) -> None:
+        self._connecting = connecting or asyncio.Semaphore()
         self._invite = invite
         self._own = own
         address, name = invite.selectors[number % len(invite.selectors)]
@@ -79,15 +90,19 @@ class LoadClient:
 
     async def _challenge(self) -> bytes:
         version = Version(protocol=credential.PROTOCOL, release="bench")
-        hello = await self._stub.Hello(pb.HelloRequest(version=version), timeout=CALL_TIMEOUT_S)
+        hello = await self._stub.Hello(
+            pb.HelloRequest(version=version), timeout=CALL_TIMEOUT_S, wait_for_ready=True
+        )
         return hello.challenge
 
     async def run(self, deadline_s: float) -> None:
         """Take part until the stream ends or `deadline_s` (monotonic) has come."""
         async with self._channel:
+            async with self._connecting:
+                challenge = await self._challenge()
             call = self._stub.CheckIn(
                 pb.CheckInRequest(),
-                metadata=self._metadata("CheckIn", await self._challenge()),
+                metadata=self._metadata("CheckIn", challenge),
                 timeout=max(1.0, deadline_s - time.monotonic()),
             )
             reader: PayloadReader | None = None
@@ -142,7 +157,10 @@ class LoadClient:
 
 async def run_all(texts: Sequence[str], first: int, timeout_s: float, own: Arrays | None) -> None:
     """Run one client for each invite; print ``welcomed`` once all of them are."""
-    clients = [LoadClient(Invite.parse(text), first + k, own) for k, text in enumerate(texts)]
+    connecting = asyncio.Semaphore(CONNECTING_MOST)
+    clients = [
+        LoadClient(Invite.parse(text), first + k, own, connecting) for k, text in enumerate(texts)
+    ]
     deadline_s = time.monotonic() + timeout_s
     async with asyncio.TaskGroup() as group:
         for client in clients:
