@@ -164,7 +164,8 @@ class Dialer:
         if refusal.code in _ELSEWHERE and len(self.route.known()) > 1:
             wait_s = 0.0
         self._wait_s = max(self._wait_s, wait_s)
-        self._display.connection(f"{refusal.reason} Coming back in {wait_s:.0f} s.")
+        what_next = f"Coming back in {wait_s:.0f} s." if wait_s else "Trying another."
+        self._display.connection(f"{refusal.reason} {what_next}")
 
     async def once(self, action: Callable[[SelectorLink], Awaitable[_Result]]) -> _Result:
         """Do something at whichever selector answers first.
