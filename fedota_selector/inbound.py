@@ -186,6 +186,8 @@ class Inbound:
             session.mailbox.put(pb.ServerMessage(outcome=outcome))
         for expected in verdict.expected:
             self._expect(expected, session)
+        for task_id in verdict.held_elsewhere:
+            state.tasks.note_held_elsewhere(task_id, session.node_id)
         if state.finished is not None:
             session.mailbox.end(pb.ServerMessage(finished=state.finished))
 

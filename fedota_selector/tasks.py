@@ -154,6 +154,7 @@ class TaskTable:
         self._by_exchange: dict[Exchange, dict[int, None]] = {}
         self._newest: dict[int, RoundName] = {}
         self._ended: OrderedDict[int, EndedTask] = OrderedDict()
+        self._elsewhere: OrderedDict[int, int] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -220,6 +221,8 @@ class TaskTable:
     def _of_ended(self, task_id: int, node_id: int) -> Answer:
         ended = self._ended.get(task_id)
         if ended is None:
+            if self._elsewhere.get(task_id) == node_id:
+                return Answer(pb.Ack.ALREADY_HELD)
             return Answer(
                 pb.Ack.REJECTED,
                 "unknown-task",
@@ -245,6 +248,12 @@ class TaskTable:
             f"Round {ended.round.server_round} of task {task_id} is over.",
             outcome=ended.outcome,
         )
+
+    def note_held_elsewhere(self, task_id: int, node_id: int) -> None:
+        """Note that another selector holds a task's update, so that its client can be told."""
+        self._elsewhere[task_id] = node_id
+        while len(self._elsewhere) > ENDED_MOST:
+            self._elsewhere.popitem(last=False)
 
     def begin_upload(self, task: Task) -> int:
         """Begin to read an update of an open task; returns the upload's number."""
@@ -344,6 +353,7 @@ class TaskTable:
         self._by_exchange.clear()
         self._newest.clear()
         self._ended.clear()
+        self._elsewhere.clear()
         return self._over(tasks, "late", "The coordinator began anew, and the round with it.")
 
     def _end(self, task: Task, state: TaskState, code: str = "", reason: str = "") -> None:

@@ -426,6 +426,7 @@ class Verdict(_message.Message):
     EXPECTED_FIELD_NUMBER: _builtins.int
     OUTCOMES_FIELD_NUMBER: _builtins.int
     REPLACES_FIELD_NUMBER: _builtins.int
+    HELD_ELSEWHERE_FIELD_NUMBER: _builtins.int
     stream_id: _builtins.int
     accepted: _builtins.bool
     replaces: _builtins.bool
@@ -440,6 +441,10 @@ class Verdict(_message.Message):
     def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[_fl_round_pb2.Outcome]:
         """of those that are over"""
 
+    @_builtins.property
+    def held_elsewhere(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """its tasks whose update another selector holds"""
+
     def __init__(
         self,
         *,
@@ -449,10 +454,11 @@ class Verdict(_message.Message):
         expected: _abc.Iterable[Global___ExpectedTask] | None = ...,
         outcomes: _abc.Iterable[_fl_round_pb2.Outcome] | None = ...,
         replaces: _builtins.bool = ...,
+        held_elsewhere: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["refusal", b"refusal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "expected", b"expected", "outcomes", b"outcomes", "refusal", b"refusal", "replaces", b"replaces", "stream_id", b"stream_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "expected", b"expected", "held_elsewhere", b"held_elsewhere", "outcomes", b"outcomes", "refusal", b"refusal", "replaces", b"replaces", "stream_id", b"stream_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

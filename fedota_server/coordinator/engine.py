@@ -278,6 +278,7 @@ class Engine:
         for exchange in self._exchanges:
             expected, lacking = exchange.client_back(session, open_tasks)
             verdict.expected.extend(expected)
+            verdict.held_elsewhere.extend(exchange.held_elsewhere(session))
             if lacking:
                 again.append((exchange, lacking))
         verdict.outcomes.extend(

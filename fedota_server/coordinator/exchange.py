@@ -260,6 +260,11 @@ class Exchange:
                     expected.append(self._expected(task, resend=True))
         return expected, again
 
+    def held_elsewhere(self, session: Session) -> list[int]:
+        """List the client's tasks whose update a selector holds that it is not connected to."""
+        held = self.book.of_node(session.node_id, TaskState.HELD)
+        return [task.task_id for task in held if task.owner != session.epoch]
+
     def hand_out_again(self, link: SelectorLink, tasks: Iterable[Task]) -> None:
         """Hand tasks out once more, each with its content."""
         for task in tasks:

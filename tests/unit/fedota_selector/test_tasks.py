@@ -98,6 +98,20 @@ def test_settled_tasks_are_remembered_for_their_client_alone() -> None:
     assert received(table, 2, 2).unknown
 
 
+def test_what_another_selector_holds_is_told_to_its_client_alone() -> None:
+    table = TaskTable()
+    table.note_held_elsewhere(1, 7)
+    assert received(table, 1, 7).status == pb.Ack.ALREADY_HELD
+    assert received(table, 1, 8).unknown
+    taken_over = table.add(task(1, 7))
+    assert table.receive(1, 7, SESSION, 0.0) is taken_over
+    table.settle(7, outcome(1, pb.ROUND_ABANDONED))
+    assert received(table, 1, 7).status == pb.Ack.OVER
+    table.note_held_elsewhere(2, 7)
+    table.clear()
+    assert received(table, 2, 7).unknown
+
+
 def test_what_is_remembered_is_bounded() -> None:
     table = TaskTable()
     for number in range(ENDED_MOST + 1):
