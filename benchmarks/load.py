@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import resource
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -183,6 +184,8 @@ def main() -> int:
     )
     parser.add_argument("--timeout-s", type=float, default=300.0)
     arguments = parser.parse_args()
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     paths: list[Path] = arguments.invites
     if len(paths) == 1 and paths[0].is_dir():
         paths = sorted(paths[0].iterdir())

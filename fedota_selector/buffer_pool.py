@@ -31,6 +31,7 @@ class BufferPool:
         self._idle: dict[int, list[mmap.mmap]] = {}
         self._taken_bytes = 0
         self._used = False
+        self._rested = True
         self._returned: deque[mmap.mmap] = deque()
 
     @property
@@ -75,12 +76,21 @@ class BufferPool:
         weakref.finalize(owner, self._returned.append, memory).atexit = False
         return owner.data
 
-    def tick(self) -> None:
-        """Free what is idle if nothing was taken since the last call."""
+    def tick(self) -> bool:
+        """Free what is idle if nothing was taken since the last call.
+
+        Returns
+        -------
+        bool
+            Whether it was in use until the last call, and has come to rest.
+        """
         self._sort_in()
+        rests = not self._used and not self._taken_bytes
         if not self._used:
             self._idle.clear()
-        self._used = False
+        came_to_rest = rests and not self._rested
+        self._used, self._rested = False, rests
+        return came_to_rest
 
     def _allocate(self, size_bytes: int) -> mmap.mmap:
         if self.idle_bytes + self._taken_bytes + size_bytes > self._most_bytes:

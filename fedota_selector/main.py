@@ -11,6 +11,7 @@ import sys
 from fedota_proto.blas import openblas_axpy
 from fedota_proto.errors import FedotaError
 from fedota_proto.settings_check import load_settings
+from fedota_selector import heap
 from fedota_selector.server import SelectorServer
 from fedota_selector.settings import SelectorSettings
 
@@ -23,6 +24,7 @@ def main() -> None:
     try:
         settings = load_settings(SelectorSettings)
         logging.getLogger().setLevel(settings.log_level)
+        heap.share_arenas()
         openblas_axpy()  # puts the sums on one thread before any work begins
         _allow_many_connections()
         asyncio.run(_serve(settings))

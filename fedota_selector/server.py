@@ -22,6 +22,7 @@ from fedota_proto.tls import (
     server_options,
 )
 from fedota_proto.v1 import fl_intra_pb2 as intra
+from fedota_selector import heap
 from fedota_selector.buffer_pool import BufferPool
 from fedota_selector.clients import Clients
 from fedota_selector.file_cache import FileCache
@@ -153,7 +154,8 @@ class SelectorServer:
         state = self.state
         while True:
             await asyncio.sleep(self._settings.load_every_s)
-            self._pool.tick()
+            if self._pool.tick():
+                heap.trim()
             state.tell(
                 load=intra.Load(
                     held_clients=len(state.admission),

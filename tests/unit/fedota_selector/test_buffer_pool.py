@@ -55,11 +55,21 @@ def test_small_ones_are_not_pooled() -> None:
 
 def test_what_is_idle_for_a_whole_tick_is_freed() -> None:
     pool = BufferPool(4 * WHOLE)
+    assert not pool.tick()
     pool.take(LARGE).release()
-    pool.tick()
+    assert not pool.tick()
     assert pool.idle_bytes == WHOLE
-    pool.tick()
+    assert pool.tick()
     assert pool.idle_bytes == 0
+    assert not pool.tick()
+
+
+def test_it_rests_not_before_everything_has_come_back() -> None:
+    pool = BufferPool(4 * WHOLE)
+    taken = pool.take(LARGE)
+    assert [pool.tick(), pool.tick()] == [False, False]
+    taken.release()
+    assert pool.tick()
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 6)), max_size=20))
