@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import signal
 import time
 
 import pytest
 from support.checks import assert_is_mean_of
+from support.programs import command
 from support.waiting import DEADLINE_S
 from support.world import MakeWorld
 
@@ -128,9 +130,12 @@ async def test_a_problem_that_nobody_joins_waits_visibly_and_answers(
     )
     clock = await world.clock(lambda clock: clock.state == "waiting for data holders")
     assert (clock.clock.stage, clock.clock.waiting, clock.clock.minimum) == ("waiting", 0, 2)
-    # More attempts than abandoned_attempts_max: none of them counts as a failure.
+    shown = await command("fedota_server.cli", "status", world.folder.folder, "--json")
+    status = json.loads(shown.out)
+    assert (status["state"], status["clock"]["waiting"]) == ("waiting for data holders", 0)
     before = len(world.events.items)
-    await world.command(pause=True)
+    paused = await command("fedota_server.cli", "pause", world.folder.folder)
+    assert paused.code == 0, paused
     await world.state("paused", after=before)
     before = len(world.events.items)
     await world.command(resume=True)
