@@ -30,6 +30,7 @@ from fedota_selector.tasks import Answer, Task, TaskState, answer_for
 IN_THREAD_BYTES = 4 << 20
 HEADER_ROOM_BYTES = 1_024
 REASON_CHARACTERS = 300
+CUT_LINE_S = 0.5
 
 Read = Callable[[], Awaitable[Any]]
 Go = Callable[[], Awaitable[None]]
@@ -171,9 +172,12 @@ class Receiving:
         while reader.missing_bytes:
             upload.progressed()
             chunk = await read()
-            if not isinstance(chunk, memoryview):
-                reader.finish()  # raises: bytes are missing
+            if isinstance(chunk, pb.UpdateMessage):
                 raise StreamError("The update has a second header.")
+            if not isinstance(chunk, memoryview):
+                # Its sender ended it, or the line is cut: then this call is cancelled in a moment.
+                await asyncio.sleep(CUT_LINE_S)
+                reader.finish()  # raises: bytes are missing
             reader.feed(chunk)
             self._state.received_bytes += chunk.nbytes
             del chunk

@@ -20,7 +20,7 @@ from fedota_proto.wire import says_go
 from fedota_server.authority import ProblemKeys
 
 from .clients import Client, translated, update
-from .conftest import MakeClient, StartSelector
+from .conftest import MakeClient, RunningSelector, StartSelector
 from .scripted_coordinator import WAIT_S, ScriptedCoordinator, model
 
 FILE = bytes(range(256)) * 10_000
@@ -245,3 +245,22 @@ async def test_the_same_update_begun_again_supersedes_the_one_that_hangs(
     assert old.status in (pb.Ack.ALREADY_HELD, pb.Ack.OVER)
     partial, _ = await coordinator.close()
     assert len(partial.entries) == 1
+
+
+async def test_an_upload_whose_line_is_cut_is_not_rejected(
+    coordinator: ScriptedCoordinator, client: MakeClient, selector: RunningSelector
+) -> None:
+    ann = client(1)
+    await ann.join()
+    await coordinator.hand_out({11: 1}, model(0.0))
+    await ann.task(11)
+    payload, _ = to_payload(update(1.0), inline_bytes=0)
+    for _ in range(20):
+        call = await ann.open_update(pb.UpdateHeader(task_id=11, payload=payload))
+        assert says_go(await call.initial_metadata())
+        await call.write(pb.UpdateMessage(chunk=b"x"))
+        call.cancel()
+        await until(lambda: not selector.state.budget.used_bytes)
+    ack = await ann.send(11, update(1.0))
+    assert ack.status == pb.Ack.HELD
+    assert not coordinator.heard.all("rejected")
