@@ -251,7 +251,13 @@ def _dialer(
 
 def _display(title: str) -> Display:
     console = Console()
-    return RichDisplay(console, title) if console.is_terminal else PlainDisplay(typer.echo)
+    return RichDisplay(console, title) if console.is_terminal else PlainDisplay(_write_line)
+
+
+def _write_line(line: str) -> None:
+    """Write a line as `typer.echo` does, at a tenth of its cost: rounds may take milliseconds."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _find_home(
