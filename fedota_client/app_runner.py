@@ -38,6 +38,9 @@ class AppRunner:
         Of this node; its state lasts as long as this process.
     """
 
+    # No receipt holds the hash of an app's update.
+    names_updates = False
+
     def __init__(self, app: ClientApp, context: Context) -> None:
         self._app = app
         self._context = context

@@ -17,12 +17,12 @@ class UpdateKeeper:
     Parameters
     ----------
     store
-        The disk.
+        The disk; None keeps in memory alone.
     group
         Holds the writing of large updates.
     """
 
-    def __init__(self, store: UpdateStore, group: asyncio.TaskGroup) -> None:
+    def __init__(self, store: UpdateStore | None, group: asyncio.TaskGroup) -> None:
         self._store = store
         self._group = group
         self._held: dict[int, KeptUpdate] = {}
@@ -42,12 +42,14 @@ class UpdateKeeper:
         FolderError
             The folder cannot be written; the update stays in memory.
         """
+        if self._store is None:
+            return
         update = self._held[task_id]
         if update.payload.nbytes <= _AT_ONCE_BYTES:
             self._store.keep(update)
             self._stored.add(task_id)
         else:
-            self._writing[task_id] = self._group.create_task(self._write(update))
+            self._writing[task_id] = self._group.create_task(self._write(self._store, update))
 
     async def get(self, task_id: int) -> KeptUpdate:
         """Return an update, from memory if it is still there.
@@ -58,8 +60,10 @@ class UpdateKeeper:
             It is neither there nor readable on disk.
         """
         update = self._held.get(task_id)
-        if update is None:
+        if update is None and self._store is not None:
             update = await asyncio.to_thread(self._store.load, task_id)
+        if update is None:
+            raise FolderError("The update is not kept here any more.")
         return update
 
     def release(self, task_id: int) -> None:
@@ -74,19 +78,19 @@ class UpdateKeeper:
         self._held.pop(task_id, None)
         self._stored.discard(task_id)
         self._sent.discard(task_id)
-        if task_id not in self._writing:
+        if self._store is not None and task_id not in self._writing:
             self._store.forget(task_id)
 
-    async def _write(self, update: KeptUpdate) -> None:
+    async def _write(self, store: UpdateStore, update: KeptUpdate) -> None:
         task_id = update.task_id
         try:
-            await asyncio.to_thread(self._store.keep, update)
+            await asyncio.to_thread(store.keep, update)
         except FolderError:
             return  # it stays in memory; the next one says so, if the disk is still full
         finally:
             del self._writing[task_id]
         if task_id not in self._held:
-            self._store.forget(task_id)
+            store.forget(task_id)
             return
         self._stored.add(task_id)
         if task_id in self._sent:

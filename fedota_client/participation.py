@@ -141,6 +141,7 @@ async def take_part(
             settings,
             rounds_wanted=options.rounds_wanted,
             evaluates=options.evaluates,
+            outlives=options.app is None,
         )
         reason = await run.run()
     except asyncio.CancelledError:

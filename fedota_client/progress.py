@@ -22,6 +22,8 @@ from fedota_client.worker_handle import Progress
 from fedota_proto.v1 import fl_round_pb2 as pb
 
 _REFRESH_PER_S = 4
+_EVERY_S = 1.0
+_UNTOLD_MOST = 100
 _STAGES = {
     "selection": "selecting clients",
     "configuration": "handing out the model",
@@ -132,14 +134,24 @@ class Display(abc.ABC):
 class PlainDisplay(Display):
     """One line for each thing that changes, for logs and scripts.
 
+    Where tasks follow each other faster than anybody reads, one of them is told each second, and
+    every outcome that is not “counted”.
+
     Parameters
     ----------
     write
         Takes one line, without its end.
+    clock
+        Seconds.
     """
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    def __init__(
+        self, write: Callable[[str], None], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._write = write
+        self._now_s = clock
+        self._next_task_s = self._next_stage_s = clock()
+        self._untold: dict[str, None] = {}
         self._connection = ""
         self._clock = ""
         self._task = ""
@@ -159,26 +171,43 @@ class PlainDisplay(Display):
         """Write a line at each change of stage, not at each report."""
         stage = f"{clock.round} {clock.stage}"
         if clock.stage in {"selection", "waiting", "paused"} and stage != self._clock:
+            now_s = self._now_s()
+            if clock.stage == "selection" and now_s < self._next_stage_s:
+                return
             self._clock = stage
+            self._next_stage_s = now_s + _EVERY_S
             self._write(clock_words(clock))
 
     def task(self, message_type: str, server_round: int) -> None:
         """Write which task begins."""
         self._task = task_words(message_type, server_round)
         self._epoch = 0
+        now_s = self._now_s()
+        if now_s < self._next_task_s:
+            self._untold[self._task] = None
+            if len(self._untold) > _UNTOLD_MOST:
+                del self._untold[next(iter(self._untold))]
+            return
+        self._next_task_s = now_s + _EVERY_S
         self._write(self._task)
 
     def progress(self, progress: Progress) -> None:
         """Write a line for each epoch."""
         if progress.epochs and progress.epoch != self._epoch and progress.loss is not None:
             self._epoch = progress.epoch
+            self._untold.pop(self._task, None)
             self._write(f"{self._task}, {progress_words(progress)}")
 
     def idle(self) -> None:
         """Write nothing: the outcome follows."""
 
     def outcome(self, outcome: pb.Outcome) -> None:
-        """Write what became of it."""
+        """Write what became of it, if it was counted only where its task was told."""
+        words = task_words(outcome.message_type, outcome.round.server_round)
+        if words in self._untold:
+            del self._untold[words]
+            if outcome.kind == pb.COUNTED:
+                return
         self._write(outcome_words(outcome))
 
     def __exit__(

@@ -9,7 +9,10 @@ Address = tuple[str, str]
 
 
 class SelectorRoute:
-    """The known selectors in random order, with a pause that doubles after each useless lap.
+    """The known selectors, with a pause that doubles after each useless lap.
+
+    The first lap begins with the invite's first selector, since each invite begins with another;
+    all else is in random order, so that clients that lose a selector do not follow each other.
 
     Parameters
     ----------
@@ -61,10 +64,11 @@ class SelectorRoute:
         if not self._lap:
             self._lap = list(self.known())
             self._rng.shuffle(self._lap)
-            # After a lost stream another selector comes first, if there is one.
-            if self._last in self._lap and not self._laps:
-                self._lap.remove(self._last)
-                self._lap.append(self._last)
+            if self._last is None:
+                self._lap.sort(key=lambda selector: selector != self._invited[0])
+            elif not self._laps:
+                # After a lost stream another selector comes first, if there is one.
+                self._lap.sort(key=lambda selector: selector == self._last)
             if self._laps:
                 most_s = min(self._most_s, self._first_s * 2.0 ** min(self._laps - 1, 30))
                 pause_s = most_s * (0.5 + 0.5 * self._rng.random())

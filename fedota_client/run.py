@@ -91,6 +91,9 @@ class ClientRun:
         Leave after so many counted rounds; 0 stays.
     evaluates
         Whether this client takes part in evaluation.
+    outlives
+        Whether updates outlive this process: they are then kept on disk. A Flower app's do not,
+        since its run is not resumed.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class ClientRun:
         *,
         rounds_wanted: int = 0,
         evaluates: bool = True,
+        outlives: bool = True,
     ) -> None:
         self._invite = invite
         self._member = member
@@ -114,10 +118,11 @@ class ClientRun:
         self._display = display
         self._settings = settings
         self._evaluates = evaluates
+        self._store = home.updates if outlives else None
         self._session = Session(
             rounds_wanted=rounds_wanted,
             evaluates=evaluates,
-            kept=home.updates.kept(),
+            kept=home.updates.kept() if outlives else (),
             kept_most=settings.kept_updates,
         )
         self._cache = ArrayCache()
@@ -147,7 +152,7 @@ class ClientRun:
         self._left: asyncio.Future[str] = loop.create_future()
         try:
             async with asyncio.TaskGroup() as self._group:
-                self._keeper = UpdateKeeper(self._home.updates, self._group)
+                self._keeper = UpdateKeeper(self._store, self._group)
                 connecting = self._group.create_task(self._stay_connected())
                 try:
                     reason = await self._left

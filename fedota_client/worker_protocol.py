@@ -40,6 +40,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
+import numpy as np
 from google.protobuf.message import DecodeError
 
 from fedota_proto.errors import StreamError
@@ -50,6 +51,7 @@ HEADER_MAX_BYTES = 1 << 24
 PIPE_BYTES = 1 << 20
 _LENGTH = struct.Struct("<I")
 _IOV_MAX = 512
+_SMALL_BYTES = 1 << 16
 
 
 @dataclass(slots=True)
@@ -236,7 +238,9 @@ class FrameDecoder:
         return None
 
     def _expect(self, size_bytes: int) -> None:
-        self._buffer = memoryview(bytearray(size_bytes))
+        # numpy neither clears a large buffer nor touches it page by page.
+        large = size_bytes > _SMALL_BYTES
+        self._buffer = np.empty(size_bytes, np.uint8).data if large else _small(size_bytes)
         self._filled = 0
 
     def _parsed(self, header: memoryview) -> dict[str, Any]:
@@ -261,6 +265,10 @@ class FrameDecoder:
         self._expect(_LENGTH.size)
         del fields["payload_bytes"]
         return Frame(kind=fields.pop("kind"), fields=fields, payload=payload)
+
+
+def _small(size_bytes: int) -> memoryview:
+    return memoryview(bytearray(size_bytes))
 
 
 class FrameReader:

@@ -47,10 +47,12 @@ class LocalClients:
     spawner
         What starts them.
     time_limit_s, memory_limit_bytes
-        For each.
+        For each; None: no limit of memory.
     """
 
-    def __init__(self, spawner: Spawner, *, time_limit_s: float, memory_limit_bytes: int) -> None:
+    def __init__(
+        self, spawner: Spawner, *, time_limit_s: float, memory_limit_bytes: int | None
+    ) -> None:
         self._spawner = spawner
         self._time_limit_s = time_limit_s
         self._memory_limit_bytes = memory_limit_bytes

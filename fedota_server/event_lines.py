@@ -62,9 +62,13 @@ def event_line(event: pb.Event, names: Mapping[int, str]) -> str:
         case "round":
             return _round_line(event.round)
         case "evaluated":
-            clients = f"{event.evaluated.clients} clients"
+            clients = event.evaluated.clients
+            line = (
+                f"{round_words(event.evaluated.round)} evaluated by {clients} "
+                f"client{'s' if clients != 1 else ''}"
+            )
             metrics = metrics_words(event.evaluated.metrics)
-            return f"{round_words(event.evaluated.round)} evaluated by {clients}: {metrics}"
+            return f"{line}: {metrics}" if metrics else line
         case "member":
             change = _CHANGES.get(event.member.change, event.member.change)
             where = f" ({short_name(event.member.selector)})" if event.member.selector else ""

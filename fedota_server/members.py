@@ -50,6 +50,8 @@ class Members:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._list = folder / "members.jsonl"
+        self._names: dict[int, str] = {}
+        self._names_of: tuple[int, int] | None = None
 
     def all(self) -> list[Invited]:
         """List every invite, oldest first.
@@ -70,8 +72,16 @@ class Members:
             ) from error
 
     def names(self) -> dict[int, str]:
-        """Return the name of each node id."""
-        return {one.node_id: one.name for one in self.all()}
+        """Return the name of each node id; the list is read again when its file has changed."""
+        try:
+            status = self._list.stat()
+        except OSError:
+            return {}
+        stamp = (status.st_mtime_ns, status.st_size)
+        if stamp != self._names_of:
+            self._names = {one.node_id: one.name for one in self.all()}
+            self._names_of = stamp
+        return dict(self._names)
 
     def find(self, who: str) -> Invited:
         """Find the newest invite by its holder's name, or any by its node id.
@@ -116,7 +126,8 @@ class Members:
         valid_s
             Seconds for which it enrols.
         selectors
-            Address and server name of each selector.
+            Address and server name of each selector. Each invite begins with another one, which
+            its client tries first, so that clients spread over all.
         webserver
             Address of the webserver's fl_round service, if there is one.
         again
@@ -134,12 +145,14 @@ class Members:
                 f"{name!r} cannot name a data holder: use up to 80 letters, digits, spaces and "
                 "any of . _ - + @, beginning with a letter or digit."
             )
-        if not again and any(one.name == name for one in self.all()):
+        invited = self.all()
+        if not again and any(one.name == name for one in invited):
             raise UsageError(
                 f"{name} has an invite already, in {self.path(name)}: send that one, choose "
                 "another name, or pass --again to enrol one more client under this name."
             )
         now = time.time()
+        first = len(invited) % max(1, len(selectors))
         invite = sign_invite(
             keys.invite_key,
             Invite(
@@ -151,7 +164,7 @@ class Members:
                 ca_pem=keys.ca_pem.decode(),
                 receipt_public_key=keys.public_key("receipt"),
                 invite_public_key=keys.public_key("invite"),
-                selectors=tuple(selectors),
+                selectors=(*selectors[first:], *selectors[:first]),
                 webserver=webserver,
             ),
         )

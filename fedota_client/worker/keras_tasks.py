@@ -50,6 +50,8 @@ class KerasTasks:
         If model, manifest and format do not go together.
     """
 
+    names_updates = True
+
     def __init__(
         self, problem: Problem, manifest: Manifest, model: KerasModel, examples: Examples
     ) -> None:

@@ -123,4 +123,5 @@ def do_task(mailbox: Mailbox, runner: TaskRunner, frame: Frame) -> None:
         mailbox.send("failed", {**name, "code": error.code, "reason": error.reason})
         return
     parts = payload_parts(update)
-    mailbox.send("result", {**name, "update_sha256": payload_sha256(parts).hex()}, parts)
+    digest = payload_sha256(parts).hex() if runner.names_updates else ""
+    mailbox.send("result", {**name, "update_sha256": digest}, parts)

@@ -54,7 +54,12 @@ OnBatch = Callable[[int, int, int, Any], None]
 
 
 class TaskRunner(Protocol):
-    """Does tasks, one at a time."""
+    """Does tasks, one at a time.
+
+    `names_updates` says whether an update's hash is wanted, for the receipt.
+    """
+
+    names_updates: bool
 
     def loaded(self) -> dict[str, Any]:
         """Return the fields of the ``loaded`` frame."""

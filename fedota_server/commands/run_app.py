@@ -16,6 +16,7 @@ from fedota_server.client_processes import LocalClient, LocalClients
 from fedota_server.commands.context import CommandContext, context_of, run
 from fedota_server.commands.following import COMPLETED, until_clients_left, until_finished
 from fedota_server.commands.invite import DAY_S, DEFAULT_SELECTORS, make_invite
+from fedota_server.commands.round_lines import RoundLines
 from fedota_server.commands.serve import say_events
 from fedota_server.problem_folder import ProblemFolder
 from fedota_server.serving import ProblemServers, ServePlan
@@ -138,18 +139,15 @@ class AppRun:
         plan = self._plan()
         spawner = self._context.spawner(self._folder)
         servers = ProblemServers(plan, spawner, self._context.say)
-        take = say_events(self._context, self._folder)
-        async with servers.serving():
+        lines = RoundLines(self._context.say)
+        take = say_events(self._context, self._folder, lines.say)
+        async with servers.serving(), lines.running():
             if invites is not None:
                 self._write_invites(invites)
                 state = await until_finished(servers.servicer, take, 0)
                 await until_clients_left(servers.servicer)
             else:
-                local = LocalClients(
-                    spawner,
-                    time_limit_s=_NODE_TIME_S,
-                    memory_limit_bytes=self._context.settings.job_memory_bytes,
-                )
+                local = LocalClients(spawner, time_limit_s=_NODE_TIME_S, memory_limit_bytes=None)
                 async with local.running(self._clients()):
                     state = await local.while_running(until_finished(servers.servicer, take, 0))
                     await local.all_ended(_FAREWELL_S)

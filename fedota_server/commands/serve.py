@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -104,13 +105,29 @@ async def plan_for(
     )
 
 
-def say_events(context: CommandContext, folder: ProblemFolder) -> Take:
-    """Make what writes one line for each event that is worth one."""
+def say_events(
+    context: CommandContext,
+    folder: ProblemFolder,
+    say: Callable[[str, pb.Event], None] | None = None,
+) -> Take:
+    """Make what writes one line for each event that is worth one.
+
+    Parameters
+    ----------
+    context
+        Of the command.
+    folder
+        Knows the holders' names.
+    say
+        Takes each line and the event behind it; the console unless told.
+    """
 
     def take(message: pb.WatchMessage) -> None:
         if message.HasField("event"):
             line = event_line(message.event, folder.members.names())
-            if line:
+            if line and say is not None:
+                say(line, message.event)
+            elif line:
                 context.say(line)
 
     return take

@@ -55,7 +55,8 @@ class JobSpec:
     time_limit_s
         Seconds after which it is killed.
     memory_limit_bytes
-        Memory that it and its children may hold together; beyond that it is killed.
+        Memory that it and its children may hold together; beyond that it is killed. None: no
+        limit, for what runs the user's own code for as long as the user likes.
     settings
         Its own ``FEDOTA_*`` variables.
     """
@@ -64,7 +65,7 @@ class JobSpec:
     role: Role
     arguments: tuple[str, ...]
     time_limit_s: float
-    memory_limit_bytes: int
+    memory_limit_bytes: int | None
     settings: Mapping[str, str] = field(default_factory=dict)
 
 

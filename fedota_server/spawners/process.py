@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-
-import psutil
 
 from fedota_proto.errors import ServerStartError
 from fedota_server.spawners.base import (
@@ -25,6 +24,7 @@ from fedota_server.spawners.base import (
     StoppedBy,
 )
 from fedota_server.spawners.log_file import RotatingLog, last_lines, last_words
+from fedota_server.spawners.tree_memory import TreeMemory
 
 logger = logging.getLogger(__name__)
 
@@ -91,26 +91,6 @@ def minimal_environment(
         name: value for name, value in environ.items() if name in _PASSED_ON or name.startswith(own)
     }
     return {**passed, "PYTHONUNBUFFERED": "1", **settings}
-
-
-def memory_of_tree(pid: int) -> int:
-    """Measure the resident memory of a process and all its descendants, in bytes.
-
-    Returns
-    -------
-    int
-        0 when the process is gone.
-    """
-    try:
-        root = psutil.Process(pid)
-        family = [root, *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return 0
-    total = 0
-    for process in family:
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            total += process.memory_info().rss
-    return total
 
 
 class _Lines:
@@ -346,10 +326,13 @@ class ProcessSpawner(Spawner):
     async def _until_limit(child: _Child, spec: JobSpec) -> StoppedBy:
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + spec.time_limit_s
-        while not await child.ended(max(0.0, min(_MEMORY_LOOK_S, ends_at - loop.time()))):
+        limit_bytes = spec.memory_limit_bytes
+        look_s = math.inf if limit_bytes is None else _MEMORY_LOOK_S
+        memory = TreeMemory(child.pid)
+        while not await child.ended(max(0.0, min(look_s, ends_at - loop.time()))):
             if loop.time() >= ends_at:
                 return StoppedBy.TIME
-            if memory_of_tree(child.pid) > spec.memory_limit_bytes:
+            if limit_bytes is not None and memory.size_bytes() > limit_bytes:
                 return StoppedBy.MEMORY
         return StoppedBy.NOTHING
 

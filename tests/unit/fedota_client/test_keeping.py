@@ -100,3 +100,15 @@ async def test_without_space_it_stays_in_memory(
             keeper.keep(1)
     keeper.release(1)
     assert await keeper.get(1) is given
+
+
+async def test_without_a_disk_an_update_stays_in_memory_until_its_outcome() -> None:
+    async with asyncio.TaskGroup() as group:
+        keeper = UpdateKeeper(None, group)
+        keeper.take(update(1))
+        keeper.keep(1)
+        keeper.release(1)
+        assert await keeper.get(1) == update(1)
+        keeper.forget(1)
+        with pytest.raises(FolderError):
+            await keeper.get(1)

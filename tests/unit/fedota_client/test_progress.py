@@ -85,6 +85,42 @@ def test_plain_lines_tell_each_change_once() -> None:
     ]
 
 
+def test_of_fast_tasks_one_a_second_is_told_and_every_outcome_that_matters() -> None:
+    lines: list[str] = []
+    now_s = [0.0]
+    display = PlainDisplay(lines.append, clock=lambda: now_s[0])
+    for server_round, kind in enumerate([pb.COUNTED] * 30 + [pb.LATE], start=1):
+        display.clock(clock("selection", server_round, waiting=1, minimum=3))
+        display.task("train", server_round)
+        told = outcome(kind)
+        told.round.server_round = server_round
+        display.outcome(told)
+        now_s[0] += 0.0625
+    assert lines == [
+        "round 1 of 20: selecting clients, 1 waiting, 3 needed",
+        "round 1: training",
+        "round 1: training counted (weight 120)",
+        "round 17 of 20: selecting clients, 1 waiting, 3 needed",
+        "round 17: training",
+        "round 17: training counted (weight 120)",
+        "round 31: training came too late",
+    ]
+
+
+def test_a_slow_task_is_told_by_its_epochs_even_after_a_fast_one() -> None:
+    lines: list[str] = []
+    display = PlainDisplay(lines.append, clock=lambda: 0.0)
+    display.task("evaluate", 2)
+    display.task("train", 3)
+    display.progress(Progress(1, 2, 1, 4, 0.5))
+    display.outcome(outcome(pb.COUNTED))
+    assert lines == [
+        "round 2: evaluating",
+        "round 3: training, epoch 1 of 2, batch 1 of 4, loss 0.5000",
+        "round 3: training counted (weight 120)",
+    ]
+
+
 def test_the_live_display_shows_round_clock_epoch_and_loss() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
     display = RichDisplay(console, "Tumours [bold]")

@@ -24,9 +24,25 @@ def test_a_lap_visits_all_without_a_pause() -> None:
     assert [pause for _, pause in lap] == [0.0, 0.0, 0.0]
 
 
-def test_the_order_is_random() -> None:
-    firsts = {SelectorRoute([A, B, C], seeded(seed)).next()[0] for seed in range(30)}
-    assert firsts == {A, B, C}
+def test_the_invites_first_selector_comes_first_and_the_rest_in_random_order() -> None:
+    seconds = set()
+    for seed in range(30):
+        route = SelectorRoute([B, A, C], seeded(seed))
+        assert route.next()[0] == B
+        seconds.add(route.next()[0])
+    assert seconds == {A, C}
+
+
+@given(st.integers(0, 1000))
+def test_clients_that_lose_the_same_selector_spread_over_the_others(seed: int) -> None:
+    rng = seeded(seed)
+    chosen = set()
+    for _ in range(30):
+        route = SelectorRoute([B, A, C], rng)
+        assert route.next()[0] == B
+        route.succeeded()
+        chosen.add(route.next()[0])
+    assert chosen == {A, C}
 
 
 @given(st.integers(0, 1000))

@@ -149,7 +149,7 @@ def test_an_invite_is_made_before_serve_and_names_the_ports(
     shown = Invite.parse(capsys.readouterr().out)
     assert len(shown.selectors) == 2
     assert run(["invite", str(problem), "south", "--out", str(out)]) == 0
-    assert Invite.parse(out.read_text()).selectors == shown.selectors
+    assert Invite.parse(out.read_text()).selectors == shown.selectors[::-1]
     assert run(["invite", str(problem), "north"]) == 2
     assert "has an invite already" in said(capsys)
 

@@ -52,6 +52,26 @@ def test_a_name_is_used_once_unless_asked_for(tmp_path: Path, keys: ProblemKeys)
     assert len(members.all()) == 2
 
 
+def test_each_invite_begins_with_another_selector(tmp_path: Path, keys: ProblemKeys) -> None:
+    members = Members(tmp_path)
+    selectors = [(f"127.0.0.1:2000{n}", f"selector-{n}.abcdef123456.fedota") for n in (1, 2, 3)]
+    orders = [
+        members.invite(keys, title="T", name=name, valid_s=DAY_S, selectors=selectors).selectors
+        for name in ("a", "b", "c", "d")
+    ]
+    assert [order[0] for order in orders] == [*selectors, selectors[0]]
+    assert all(sorted(order) == selectors for order in orders)
+
+
+def test_names_follow_the_list(tmp_path: Path, keys: ProblemKeys) -> None:
+    members, others = Members(tmp_path), Members(tmp_path)
+    assert others.names() == {}
+    first = invite(members, keys, "north")
+    assert others.names() == {first.node_id: "north"}
+    second = invite(members, keys, "south")
+    assert others.names() == {first.node_id: "north", second.node_id: "south"}
+
+
 @pytest.mark.parametrize("name", ["", "../north", "a/b", ".north", "north.", " ", "x" * 81, "a\nb"])
 def test_a_name_that_is_no_file_name_is_refused(
     tmp_path: Path, keys: ProblemKeys, name: str

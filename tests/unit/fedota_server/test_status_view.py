@@ -151,6 +151,10 @@ def test_members_are_connected_until_they_go() -> None:
         ),
         (evaluated(2, 0.75), "round 2 evaluated by 3 clients: accuracy 0.75"),
         (
+            pb.Event(evaluated=pb.Evaluated(round=key(2), clients=1)),
+            "round 2 evaluated by 1 client",
+        ),
+        (
             pb.Event(
                 member=pb.MemberChanged(node_id=7, change="bound", selector="selector-1.x.fedota")
             ),
