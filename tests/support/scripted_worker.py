@@ -40,6 +40,8 @@ class ScriptedRunner:
         A descriptor that is readable when the client has said something.
     """
 
+    names_updates = True
+
     def __init__(self, fields: dict[str, Any], inbox: int) -> None:
         script = json.loads((Path(fields["data_dir"]) / "script.json").read_text())
         if "refuse" in script:
