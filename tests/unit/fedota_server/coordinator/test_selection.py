@@ -154,7 +154,9 @@ def test_every_decision_keeps_the_rules(
             assert count < rules.minimum_reports
             assert decision.waiting == count
         else:
-            assert not (full or settled or timed_out)
+            assert not full
+            assert not settled
+            assert not timed_out
             assert now < decision.until
             assert decision.until <= rules.timeout_s
 
