@@ -80,6 +80,20 @@ class ByteBudget:
         self._serve()
         return reservation
 
+    def shrink(self, reservation: Reservation, size_bytes: int) -> None:
+        """Give back all but `size_bytes` of a place that is granted.
+
+        Parameters
+        ----------
+        reservation
+            Granted and not released.
+        size_bytes
+            At most its size.
+        """
+        self.used_bytes -= reservation.size_bytes - size_bytes
+        reservation.size_bytes = size_bytes
+        self._serve()
+
     def release(self, reservation: Reservation) -> None:
         """Give a place back, or leave the queue; a second time does nothing."""
         if reservation.released:

@@ -184,6 +184,8 @@ class Receiving:
         upload.progressed()
         if isinstance(await read(), memoryview | pb.UpdateMessage):
             raise StreamError("More came than the update's header announced.")
+        if upload.reservation is not None:
+            self._state.budget.shrink(upload.reservation, reader.size_bytes)
 
     def _most_bytes(self, task: Task) -> int:
         limits = [self._state.limits.update_max_bytes]

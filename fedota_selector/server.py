@@ -35,8 +35,9 @@ from fedota_selector.uplink.backoff import Backoff
 from fedota_selector.uplink.stream import Uplink
 
 STOP_GRACE_S = 2.0
-PROBED_WINDOW_BYTES = 27 << 20
-FIXED_WINDOW_BYTES = 5 << 20
+PROBED_WINDOW_BYTES = 27 << 20  # the widest that was seen
+# Every connection keeps a buffer for its next read, which gRPC lets grow to some megabytes.
+READ_BUFFER_BYTES = 256 << 10
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +85,11 @@ class SelectorServer:
         )
         self._server = grpc.aio.server(
             interceptors=[ErrorInterceptor()],
-            options=server_options(("grpc.http2.bdp_probe", int(settings.bdp_probe))),
+            options=server_options(
+                ("grpc.http2.bdp_probe", int(settings.bdp_probe)),
+                ("grpc.http2.lookahead_bytes", settings.window_bytes),
+                ("grpc.experimental.tcp_max_read_buffer_size", READ_BUFFER_BYTES),
+            ),
         )
         servicer = FlRoundServicer(
             self.state, self._clients, Receiving(self.state, self._executor, self._pool)
@@ -174,7 +179,7 @@ def _limits(settings: SelectorSettings) -> SelectorLimits:
         stall_timeout_s=settings.stall_timeout_s,
         verdict_timeout_s=settings.verdict_timeout_s,
         ask_timeout_s=settings.ask_timeout_s,
-        window_bytes=PROBED_WINDOW_BYTES if settings.bdp_probe else FIXED_WINDOW_BYTES,
+        window_bytes=max(settings.window_bytes, PROBED_WINDOW_BYTES if settings.bdp_probe else 0),
     )
 
 

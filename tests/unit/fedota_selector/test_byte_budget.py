@@ -65,6 +65,16 @@ def test_a_larger_one_than_the_budget_is_alone() -> None:
     assert behind.granted
 
 
+def test_what_is_given_back_early_lets_the_next_one_in() -> None:
+    budget = ByteBudget(TOTAL)
+    first, second = budget.ask(80), budget.ask(40)
+    budget.shrink(first, 60)
+    assert second.granted
+    assert budget.used_bytes == 100
+    budget.release(first)
+    assert budget.used_bytes == 40
+
+
 async def test_waiting_ends_with_the_grant_and_leaving_the_queue_lets_others_on() -> None:
     budget = ByteBudget(TOTAL)
     first, second, third = budget.ask(100), budget.ask(100), budget.ask(5)
