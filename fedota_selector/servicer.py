@@ -81,7 +81,7 @@ class FlRoundServicer:
         """
         state = self._state
         caller = self._identify(context, "CheckIn")
-        await state.until_attached(state.limits.verdict_timeout_s)
+        await state.until_greeted(state.limits.verdict_timeout_s)
         state.doorkeeper.check_invited(caller)
         session = self._clients.open(caller, request)
         del request, caller  # they would live as long as the stream
@@ -159,7 +159,7 @@ class FlRoundServicer:
         """
         state = self._state
         caller = self._identify(context, "Update")
-        await state.until_attached(state.limits.ask_timeout_s)
+        await state.until_greeted(state.limits.ask_timeout_s)
         state.doorkeeper.check_bound(caller)
 
         async def go() -> None:
@@ -186,7 +186,7 @@ class FlRoundServicer:
             The caller is not let in, or the coordinator does not answer.
         """
         caller = self._identify(context, "Describe")
-        await self._state.until_attached(self._state.limits.ask_timeout_s)
+        await self._state.until_greeted(self._state.limits.ask_timeout_s)
         self._state.doorkeeper.check_invited(caller)
         return await self._clients.describe(caller)
 
@@ -200,7 +200,7 @@ class FlRoundServicer:
         """
         state = self._state
         caller = self._identify(context, "Fetch")
-        await state.until_attached(state.limits.ask_timeout_s)
+        await state.until_greeted(state.limits.ask_timeout_s)
         state.doorkeeper.check_bound(caller)
         file = await self._clients.fetch(caller, request)
         patience_s = state.limits.stall_timeout_s
@@ -224,7 +224,7 @@ class FlRoundServicer:
             The caller is not let in, or the coordinator does not answer.
         """
         caller = self._identify(context, "Tell")
-        await self._state.until_attached(self._state.limits.ask_timeout_s)
+        await self._state.until_greeted(self._state.limits.ask_timeout_s)
         if not self._state.doorkeeper.check_invited(caller):
             await self._clients.bind(caller)
         return await self._clients.tell(caller, request)

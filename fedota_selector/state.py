@@ -92,6 +92,7 @@ class SelectorState:
         self.binds: dict[int, asyncio.Future[intra.Verdict]] = {}
         self._interrupts: dict[int, Callable[[], None]] = {}
         self._attached = asyncio.Event()
+        self._greeted = asyncio.Event()
 
     @property
     def is_attached(self) -> bool:
@@ -102,6 +103,7 @@ class SelectorState:
         """Take note that the stream stands, or is gone."""
         if attached:
             self._attached.set()
+            self._greeted.set()
         else:
             self._attached.clear()
 
@@ -113,15 +115,17 @@ class SelectorState:
         UnreachableError
             It has not come in time.
         """
-        if self._attached.is_set():
-            return
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._attached.wait()
-        except TimeoutError:
-            raise UnreachableError(
-                "The problem's coordinator does not answer at present: try again in a minute."
-            ) from None
+        await _until(self._attached, timeout_s)
+
+    async def until_greeted(self, timeout_s: float) -> None:
+        """Wait until the coordinator has told who belongs to the problem; it may be gone again.
+
+        Raises
+        ------
+        UnreachableError
+            It has not come in time.
+        """
+        await _until(self._greeted, timeout_s)
 
     def tell(self, **body: object) -> None:
         """Send one message up, as ``tell(held=…)``; while nobody listens it is dropped.
@@ -187,3 +191,15 @@ class SelectorState:
             call = self._interrupts.pop(task.task_id, None)
             if call is not None:
                 call()
+
+
+async def _until(event: asyncio.Event, timeout_s: float) -> None:
+    if event.is_set():
+        return
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        raise UnreachableError(
+            "The problem's coordinator does not answer at present: try again in a minute."
+        ) from None

@@ -59,6 +59,30 @@ async def test_in_the_same_epoch_everything_held_stays_and_is_told_again(
     assert len(ann.all("welcome")) == 1
 
 
+async def test_an_update_is_held_while_the_coordinator_is_away(
+    coordinator: ScriptedCoordinator, client: MakeClient
+) -> None:
+    ann, bob = client(1), client(2)
+    for one in (ann, bob):
+        await one.join()
+    await coordinator.hand_out({11: 1}, model(0.0))
+    await coordinator.hand_out({12: 2}, model(0.0), message_type="query", mean=False)
+    await ann.task(11)
+    await bob.task(12)
+    await coordinator.stop()
+    assert (await ann.send(11, update(3.0))).status == pb.Ack.HELD
+    assert (await bob.send(12, update(4.0))).status == pb.Ack.HELD
+    coordinator.heard.messages.clear()
+    await coordinator.start()
+    await coordinator.heard.one("held", task_id=11)
+    await coordinator.heard.transfer("forward", task_id=12)
+    partial, mean = await coordinator.close()
+    assert [entry.task_id for entry in partial.entries] == [11]
+    assert all((npy_view(a) == 3.0).all() for a in mean.arrays["arrays"].values())
+    kinds = [m.WhichOneof("body") for m in coordinator.heard.messages]
+    assert kinds.count("forward") == 1
+
+
 async def test_who_left_while_the_coordinator_was_away_is_told_in_the_same_epoch(
     coordinator: ScriptedCoordinator, client: MakeClient
 ) -> None:
