@@ -19,6 +19,9 @@ from fedota_proto.errors import FedotaError, WorkerError, error_tree
 from fedota_proto.records import Buffer
 
 WORKER_COMMAND = (sys.executable, "-m", "fedota_client.worker")
+# glibc's malloc then asks for huge pages, and a copy of a large array costs a sixth: its pages are
+# made in hundreds, not one by one.
+HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 _STOP_S = 3.0
 _CANCEL_S = 5.0
 _TRIES = 3
@@ -292,6 +295,7 @@ class WorkerHandle:
                 stdin=to_worker_read,
                 stdout=from_worker_write,
                 stderr=asyncio.subprocess.PIPE,
+                env={**HUGE_PAGES, **os.environ},
                 start_new_session=True,
             )
         except OSError:
