@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from fedota_proto.errors import StreamError, UnreachableError
 from fedota_proto.grpc_errors import from_refusal
-from fedota_proto.records import Records, to_payload
 from fedota_proto.v1 import fl_intra_pb2 as intra
 from fedota_proto.v1 import fl_round_pb2 as pb
 from fedota_proto.wire import TransferPiece, to_wire
-from fedota_selector.aggregation import ClosedPartial
 from fedota_selector.doorkeeper import check_version
-from fedota_selector.downlink.content import Content
-from fedota_selector.sessions import Delivery, Session
+from fedota_selector.rounds import Rounds
 from fedota_selector.state import SelectorState
-from fedota_selector.tasks import Exchange, RoundName, Task, TaskState, expected_arrays
-from fedota_selector.uplink.outbox import Transfer
 from fedota_selector.uplink.stream import FromCoordinator
-
-PARTIAL_RECORD = "arrays"
-CLOSED = "The round takes no more updates."
 
 _log = logging.getLogger(__name__)
 
@@ -33,23 +25,24 @@ class Inbound:
 
     def __init__(self, state: SelectorState) -> None:
         self._state = state
+        self._rounds = rounds = Rounds(state)
         self._instance_id = secrets.token_bytes(16)
         self._epoch = 0
         self._run_id = b""
         self._handlers: dict[str, Callable[[Any], None]] = {
             "verdict": self._on_verdict,
             "content": state.contents.begin,
-            "hand_out": self._on_hand_out,
-            "cancel": self._on_cancel,
-            "settled": self._on_settled,
-            "close": self._on_close,
-            "to_client": self._on_to_client,
+            "hand_out": rounds.on_hand_out,
+            "cancel": rounds.on_cancel,
+            "settled": rounds.on_settled,
+            "close": rounds.on_close,
+            "to_client": rounds.on_to_client,
             "binding": self._on_binding,
             "selectors": self._on_selectors,
             "finished": self._on_finished,
             "refuse": self._on_refuse,
             "clock": self._on_clock,
-            "drop": self._on_drop,
+            "drop": rounds.on_drop,
         }
 
     def attaching(self) -> intra.Attaching:
@@ -185,160 +178,11 @@ class Inbound:
             session.task_over(outcome.task_id)
             session.mailbox.put(pb.ServerMessage(outcome=outcome))
         for expected in verdict.expected:
-            self._expect(expected, session)
+            self._rounds.expect(expected, session)
         for task_id in verdict.held_elsewhere:
             state.tasks.note_held_elsewhere(task_id, session.node_id)
         if state.finished is not None:
             session.mailbox.end(pb.ServerMessage(finished=state.finished))
-
-    def _on_hand_out(self, hand_out: intra.HandOut) -> None:
-        state = self._state
-        content = state.contents.get(hand_out.content_id)
-        if content is None:
-            raise StreamError(
-                f"Content {hand_out.content_id} is handed out, which is not kept here."
-            )
-        exchange = Exchange(RoundName.of(hand_out.round), hand_out.message_type)
-        expect = expected_arrays(hand_out.expect)
-        deadline = state.clock() + hand_out.deadline_s
-        for item in hand_out.tasks:
-            session = state.admission.admitted(item.node_id)
-            task = state.tasks.add(
-                Task(
-                    item.task_id,
-                    item.node_id,
-                    session.session_id if session else b"",
-                    exchange,
-                    deadline,
-                    hand_out.mean,
-                    hand_out.checked,
-                    expect,
-                )
-            )
-            if task.state in (TaskState.FAILED, TaskState.OVER):
-                state.tasks.reopen(task)
-            if task.state is not TaskState.OPEN:
-                state.tell_state(task)  # the coordinator has not heard
-            elif session is None:
-                state.fail_undelivered(task)
-            else:
-                session.task_handed(item.task_id)
-        content.when_whole(lambda: self._deliver(content, hand_out))
-
-    def _deliver(self, content: Content, hand_out: intra.HandOut) -> None:
-        state = self._state
-        for item in hand_out.tasks:
-            task = state.tasks.get(item.task_id)
-            session = state.admission.admitted(item.node_id)
-            if task is None or task.state is not TaskState.OPEN:
-                continue
-            if session is None:
-                state.fail_undelivered(task)
-                continue
-            head = pb.Task(
-                task_id=item.task_id,
-                round=hand_out.round,
-                message_type=hand_out.message_type,
-                message_id=item.message_id,
-                group_id=item.group_id,
-            )
-            session.mailbox.put(Delivery(task, head, content))
-
-    def _on_cancel(self, cancel: intra.CancelTasks) -> None:
-        self._tell_to_stop(self._state.tasks.cancel(cancel.task_ids, cancel.reason), cancel.reason)
-
-    def _tell_to_stop(self, tasks: Iterable[Task], reason: str) -> None:
-        """Interrupt what arrives of these tasks, and tell their clients that it is not wanted."""
-        for task in self._stopped(tasks):
-            session = self._state.admission.admitted(task.node_id)
-            if session is not None:
-                session.task_over(task.task_id)
-                stop = pb.Cancel(task_ids=[task.task_id], reason=reason)
-                session.mailbox.put(pb.ServerMessage(cancel=stop))
-
-    def _on_settled(self, settled: intra.Settled) -> None:
-        state = self._state
-        for item in settled.outcomes:
-            outcome = item.outcome
-            task = state.tasks.settle(item.node_id, outcome)
-            if task is not None:
-                state.interrupt([task])
-            if outcome.kind != pb.REJECTED:
-                exchange = Exchange(RoundName.of(outcome.round), outcome.message_type)
-                state.aggregation.release(exchange)
-            session = state.admission.admitted(item.node_id)
-            if session is not None:
-                session.task_over(outcome.task_id)
-                session.mailbox.put(pb.ServerMessage(outcome=outcome))
-
-    def _on_close(self, close: intra.ClosePartial) -> None:
-        exchange = Exchange(RoundName.of(close.round), close.message_type)
-        self._tell_to_stop(self._state.tasks.close(exchange), CLOSED)
-        self._send_partial(close.close_id, self._state.aggregation.close(exchange))
-
-    def _send_partial(self, close_id: int, partial: ClosedPartial) -> None:
-        outbox = self._state.outbox
-        message = intra.Partial(
-            transfer_id=outbox.new_transfer_id(),
-            close_id=close_id,
-            round=partial.exchange.round.to_key(),
-            weight=partial.weight,
-        )
-        for entry in partial.entries:
-            message.entries.add(
-                node_id=entry.node_id,
-                task_id=entry.task_id,
-                weight=entry.weight,
-                update_sha256=entry.update_sha256,
-            )
-        for name, metric in partial.metrics.items():
-            message.metrics.add(
-                name=name, mean=metric.mean, weight=metric.weight, count=metric.count
-            )
-        chunks: Iterator[memoryview] = iter(())
-        if partial.entries:
-            payload, chunks = to_payload(Records(arrays={PARTIAL_RECORD: partial.arrays}))
-            message.payload.CopyFrom(payload)
-        outbox.transfer(
-            Transfer(
-                message.transfer_id,
-                intra.SelectorMessage(partial=message),
-                chunks,
-                lambda sent: None,
-            )
-        )
-
-    def _on_to_client(self, message: intra.ToClient) -> None:
-        session = self._state.admission.admitted(message.node_id)
-        self._expect(message.expected, session)
-
-    def _expect(self, expected: intra.ExpectedTask, session: Session | None) -> None:
-        """Take a task over, and ask its client for the update where the coordinator lacks it."""
-        state = self._state
-        task = state.tasks.add(
-            Task(
-                expected.task_id,
-                expected.node_id,
-                session.session_id if session else b"",
-                Exchange(RoundName.of(expected.round), expected.message_type),
-                state.clock() + expected.deadline_s,
-                expected.mean,
-                expected.checked,
-                expected_arrays(expected.expect),
-            )
-        )
-        lost = (
-            task.state is TaskState.HELD and not task.mean and not state.forwards.has(task.task_id)
-        )
-        if expected.resend and (lost or task.state is TaskState.OVER):
-            state.tasks.reopen(task)
-        if task.state is not TaskState.OPEN:
-            state.tell_state(task)
-            return
-        if session is not None:
-            session.open_tasks.setdefault(task.task_id, False)
-            if expected.resend:
-                session.mailbox.put(pb.ServerMessage(resend=pb.Resend(task_id=task.task_id)))
 
     def _on_binding(self, change: intra.BindingChange) -> None:
         self._state.doorkeeper.bind(change.binding)
@@ -370,22 +214,12 @@ class Inbound:
         for session in self._state.admission.all_admitted():
             session.mailbox.put_newest(message)
 
-    def _on_drop(self, drop: intra.DropTasks) -> None:
-        round_name = RoundName.of(drop.round)
-        self._state.interrupt(self._state.tasks.drop(round_name))
-        self._state.aggregation.drop(round_name)
-
     async def _on_answer(self, answer: intra.Answer) -> None:
         refusal = None
         if answer.HasField("refusal"):
             told = answer.refusal
             refusal = from_refusal(told.code, told.reason, told.retry_after_s)
         await self._state.asks.answer(answer, refusal)
-
-    def _stopped(self, tasks: Iterable[Task]) -> list[Task]:
-        stopped = list(tasks)
-        self._state.interrupt(stopped)
-        return stopped
 
 
 def _revoked() -> pb.Refusal:
