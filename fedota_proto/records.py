@@ -32,6 +32,7 @@ from fedota_proto.values import Entries, Scalar, ScalarList
 __all__ = [
     "CHUNK_BYTES",
     "INLINE_BYTES",
+    "Allocate",
     "ArrayBytes",
     "Arrays",
     "Buffer",
@@ -42,6 +43,7 @@ __all__ = [
     "Scalar",
     "ScalarList",
     "check_spec",
+    "new_buffer",
     "npy_bytes",
     "npy_header",
     "npy_view",
@@ -53,6 +55,17 @@ __all__ = [
 CHUNK_BYTES = 1 << 20
 INLINE_BYTES = 1 << 16
 ALIGNMENT_BYTES = 64
+
+
+Allocate = Callable[[int], memoryview]
+
+
+def new_buffer(size_bytes: int) -> memoryview:
+    """Make a writable buffer with anything in it.
+
+    numpy asks the kernel for huge pages, which makes the first touch of a large buffer cheap.
+    """
+    return np.empty(size_bytes, np.uint8).data
 
 
 def to_payload(
@@ -138,8 +151,7 @@ class PayloadReader:
     max_bytes
         Most bytes that may travel.
     allocate
-        Makes the buffer, of so many bytes. numpy, which does so unless told, asks the kernel for
-        huge pages, which makes the first touch of a large buffer cheap.
+        Makes the buffer, of so many bytes.
 
     Raises
     ------
@@ -153,9 +165,7 @@ class PayloadReader:
         *,
         known: Mapping[bytes, ArrayBytes] = MappingProxyType({}),
         max_bytes: int | None = None,
-        allocate: Callable[[int], memoryview] = lambda size_bytes: (
-            np.empty(size_bytes, np.uint8).data
-        ),
+        allocate: Allocate = new_buffer,
     ) -> None:
         self._records, specs = read_table(payload.records)
         self._arrays = list(self._records.all_arrays())

@@ -22,7 +22,7 @@ import numpy as np
 from fedota_proto.blas import axpy
 from fedota_proto.errors import InternalError, StrategyError, StreamError
 from fedota_proto.npy import BFLOAT16, NUMPY_STYPE, dtype_of, npy_prefix, npy_view
-from fedota_proto.records import ArrayBytes, Arrays
+from fedota_proto.records import Allocate, ArrayBytes, Arrays, new_buffer
 
 WINDOW = 32
 MEAN_DTYPES = frozenset({"float16", BFLOAT16, "float32", "float64"})
@@ -56,6 +56,8 @@ class RunningMean:
     ----------
     specs
         Names, dtypes and shapes that every update has, in the order that the mean gets.
+    allocate
+        Makes the buffers of the sums of float32 and float64 arrays.
 
     Raises
     ------
@@ -63,19 +65,20 @@ class RunningMean:
         If an array is of a dtype that has no mean here.
     """
 
-    def __init__(self, specs: Sequence[ArraySpecLike]) -> None:
+    def __init__(self, specs: Sequence[ArraySpecLike], *, allocate: Allocate = new_buffer) -> None:
         for spec in specs:
             if spec.dtype not in MEAN_DTYPES:
                 raise StrategyError(
                     f"The array {spec.name!r} is {spec.dtype}; only "
                     f"{', '.join(sorted(MEAN_DTYPES))} are averaged."
                 )
+        self._allocate = allocate
         self._specs = [(spec.name, spec.dtype, tuple(spec.shape)) for spec in specs]
         self.reset()
 
     def reset(self) -> None:
         """Forget everything added, and free its memory."""
-        self._sums = [_make_sum(dtype, shape) for _, dtype, shape in self._specs]
+        self._sums = [_make_sum(dtype, shape, self._allocate) for _, dtype, shape in self._specs]
         self._shift = 0
         self._shares = 0.0
         self._taken = False
@@ -203,10 +206,10 @@ class _Sum(ABC):
 class _Accumulator:
     """A vector that lies in an ``.npy`` file, so that it can be sent as it is."""
 
-    def __init__(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    def __init__(self, dtype: np.dtype[Any], shape: tuple[int, ...], allocate: Allocate) -> None:
         prefix = npy_prefix(dtype, shape)
-        size = math.prod(shape)
-        self.file = np.empty(len(prefix) + size * dtype.itemsize, np.uint8)
+        size_bytes = len(prefix) + math.prod(shape) * dtype.itemsize
+        self.file = np.frombuffer(allocate(size_bytes), np.uint8)
         self.file[: len(prefix)] = np.frombuffer(prefix, np.uint8)
         self.values = self.file[len(prefix) :].view(dtype)
 
@@ -214,11 +217,14 @@ class _Accumulator:
 class _PlainSum(_Sum):
     """float64 in one accumulator."""
 
-    _sum: _Accumulator | None = None
+    def __init__(self, dtype: np.dtype[Any], shape: tuple[int, ...], allocate: Allocate) -> None:
+        super().__init__(dtype, shape)
+        self._allocate = allocate
+        self._sum: _Accumulator | None = None
 
     def add(self, x: np.ndarray, share: float) -> None:
         if self._sum is None:
-            self._sum = _Accumulator(self.dtype, self.shape)
+            self._sum = _Accumulator(self.dtype, self.shape, self._allocate)
             np.multiply(x, self.dtype.type(share), out=self._sum.values)
         else:
             axpy(share, x, self._sum.values)
@@ -290,7 +296,7 @@ class _HalfSum(_Sum):
     def take(self, factor: float) -> memoryview:
         if self._sum is None:
             raise InternalError("Nothing was summed.")
-        result = _Accumulator(self.dtype, self.shape)
+        result = _Accumulator(self.dtype, self.shape, new_buffer)
         for start in range(0, self._sum.size, _BLOCK):
             block = slice(start, start + _BLOCK)
             mean = self._sum[block] * np.float32(factor)
@@ -298,11 +304,11 @@ class _HalfSum(_Sum):
         return result.file.data.toreadonly()
 
 
-def _make_sum(dtype: str, shape: tuple[int, ...]) -> _Sum:
+def _make_sum(dtype: str, shape: tuple[int, ...], allocate: Allocate) -> _Sum:
     if dtype == "float64":
-        return _PlainSum(dtype_of(dtype), shape)
+        return _PlainSum(dtype_of(dtype), shape, allocate)
     if dtype == "float32":
-        return _WindowedSum(dtype_of(dtype), shape)
+        return _WindowedSum(dtype_of(dtype), shape, allocate)
     return _HalfSum(dtype_of(dtype), shape)
 
 

@@ -27,6 +27,9 @@ class Mean(Protocol):
         """Return the weighted mean, once."""
 
 
+NewMean = Callable[[Sequence[ArraySpecLike]], Mean]
+
+
 class MergedUpdate(NamedTuple):
     """One entry of a partial."""
 
@@ -103,7 +106,7 @@ class Aggregation:
         Makes an empty mean for the given arrays.
     """
 
-    def __init__(self, new_mean: Callable[[Sequence[ArraySpecLike]], Mean] = RunningMean) -> None:
+    def __init__(self, new_mean: NewMean = RunningMean) -> None:
         self._new_mean = new_mean
         self._open: dict[Exchange, _Open] = {}
         self._closed: OrderedDict[Exchange, ClosedPartial | None] = OrderedDict()

@@ -8,12 +8,14 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 import grpc.aio
 
 from fedota_proto.errors import FolderError, ServerStartError
 from fedota_proto.grpc_errors import ErrorInterceptor
+from fedota_proto.running_mean import RunningMean
 from fedota_proto.tls import (
     client_channel,
     coordinator_name,
@@ -67,6 +69,8 @@ class SelectorServer:
                 "make the problem's keys again."
             ) from error
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="checks")
+        self._updates = BufferPool(settings.byte_budget_bytes)
+        self._sums = BufferPool(settings.byte_budget_bytes)
         self.state = SelectorState(
             settings.problem_id,
             _limits(settings),
@@ -74,8 +78,8 @@ class SelectorServer:
             release=_release(),
             clock=time.monotonic,
             unix_clock=time.time,
+            new_mean=partial(RunningMean, allocate=self._sums.take),
         )
-        self._pool = BufferPool(settings.byte_budget_bytes)
         self._clients = Clients(self.state)
         self._uplink = Uplink(
             self._open_channel,
@@ -92,7 +96,7 @@ class SelectorServer:
             ),
         )
         servicer = FlRoundServicer(
-            self.state, self._clients, Receiving(self.state, self._executor, self._pool)
+            self.state, self._clients, Receiving(self.state, self._executor, self._updates)
         )
         self._server.add_registered_method_handlers(SERVICE, servicer.handlers())
 
@@ -159,7 +163,8 @@ class SelectorServer:
         state = self.state
         while True:
             await asyncio.sleep(self._settings.load_every_s)
-            if self._pool.tick():
+            self._sums.tick()
+            if self._updates.tick():
                 heap.trim()
             state.tell(
                 load=intra.Load(

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from fedota_proto.credential import PROTOCOL, Challenges
 from fedota_proto.errors import UnreachableError
+from fedota_proto.running_mean import RunningMean
 from fedota_proto.v1 import fl_intra_pb2 as intra
 from fedota_proto.v1 import fl_records_pb2 as records_pb
 from fedota_proto.v1 import fl_round_pb2 as pb
 from fedota_selector.admission import Admission
-from fedota_selector.aggregation import Aggregation
+from fedota_selector.aggregation import Aggregation, NewMean
 from fedota_selector.asks import Asks
 from fedota_selector.byte_budget import ByteBudget
 from fedota_selector.doorkeeper import Doorkeeper
@@ -54,6 +55,8 @@ class SelectorState:
         This release, for people.
     clock, unix_clock
         Monotonic seconds, and seconds since 1970.
+    new_mean
+        Makes an empty mean.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class SelectorState:
         release: str,
         clock: Callable[[], float],
         unix_clock: Callable[[], float],
+        new_mean: NewMean = RunningMean,
     ) -> None:
         self.problem_id = problem_id
         self.limits = limits
@@ -75,7 +79,7 @@ class SelectorState:
         self.address = ""
         self.admission = Admission(limits.held_max_clients)
         self.tasks = TaskTable()
-        self.aggregation = Aggregation()
+        self.aggregation = Aggregation(new_mean)
         self.contents = ContentStore()
         self.budget = ByteBudget(limits.byte_budget_bytes)
         self.outbox = Outbox()

@@ -249,3 +249,23 @@ def test_large_finite_values_are_finite() -> None:
     assert first_non_finite(np.full(9, np.float16(65504))) is None
     assert first_non_finite(np.zeros((0, 3), np.float32)) is None
     assert first_non_finite(np.array(np.nan)) == 0
+
+
+def test_the_sums_lie_where_they_are_told_to() -> None:
+    made: list[memoryview] = []
+
+    def allocate(size_bytes: int) -> memoryview:
+        made.append(memoryview(bytearray(b"\xff" * size_bytes)))  # with anything in it
+        return made[-1]
+
+    specs = [Spec("w", "float32", (2, 3)), Spec("v", "float64", (4,))]
+    mean = RunningMean(specs, allocate=allocate)
+    rng = np.random.default_rng(1)
+    updates = [(update_of(rng, specs), float(weight)) for weight in range(1, WINDOW + 3)]
+    for arrays, weight in updates:
+        mean.add(arrays, weight)
+    result = mean.mean()
+    assert len(made) == 3  # float32 in windows has two
+    for spec in specs:
+        assert np.allclose(wide(result[spec.name]), flat_mean(updates, spec.name), rtol=1e-5)
+        assert any(result[spec.name].data == one for one in made)
