@@ -24,6 +24,7 @@ from fedota_client.participation import (
     take_part,
 )
 from fedota_client.plain_errors import plain_errors
+from fedota_client.plain_help import PlainCommand
 from fedota_client.progress import Display, PlainDisplay, RichDisplay
 from fedota_client.release import release
 from fedota_client.settings import ClientSettings
@@ -40,13 +41,21 @@ _EXIT_CODES = (
     "130 stopped by Ctrl-C; 143 stopped by SIGTERM."
 )
 
+_ABOUT = """Take part in federated learning with data that stays here.
+
+\b
+With the invite that a problem's setter sent you, and a folder of tables:
+  fedota-client join north.invite --data /srv/tables
+"""
+
 app = typer.Typer(
     name="fedota-client",
-    help="Take part in federated learning with data that stays here.",
+    help=_ABOUT,
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.add_typer(jobs, name="job")
 
@@ -71,7 +80,7 @@ HomeOption = Annotated[
 ]
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(cls=PlainCommand, epilog=_EXIT_CODES)
 def join(
     invite: InviteArgument = None,
     data: Annotated[
@@ -134,7 +143,18 @@ def join(
         ),
     ] = None,
 ) -> None:
-    """Take part in a problem: train its model on your data, send the updates, keep the outcomes."""
+    """Take part in a problem: train its model on your data, send the updates, keep the outcomes.
+
+    Before anything runs it says what will run here, what leaves, where to and for how many rounds,
+    and asks. Ctrl-C stops at once; the membership stays, and the same command goes on.
+
+    \b
+    Examples:
+      fedota-client join north.invite --data /srv/tables
+      fedota-client join --data /srv/tables --rounds 5
+      fedota-client join - --data /srv/tables --yes < north.invite
+      fedota-client join node-1.invite --app my-flower-app
+    """
     with plain_errors():
         if (data is None) == (app_dir is None):
             raise UsageError("Pass either --data DIR with your tables, or --app DIR of an app.")
@@ -155,13 +175,19 @@ def join(
         raise typer.Exit(code)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def leave(
     invite: InviteArgument = None,
     home: HomeOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Leave without being asked.")] = False,
 ) -> None:
-    """End a membership for good; joining again takes a new invite."""
+    """End a membership for good; joining again takes a new invite.
+
+    \b
+    Examples:
+      fedota-client leave north.invite
+      fedota-client leave --home /srv/fedota-client
+    """
     with plain_errors():
         settings = load_settings(ClientSettings)
         client_home, membership = _find_home(invite, home, settings)
@@ -176,7 +202,7 @@ def leave(
         typer.echo(f"The membership in “{membership.title}” has ended.")
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def version() -> None:
     """Show the release and the protocol that it speaks."""
     typer.echo(f"fedota-client {release()} (protocol {PROTOCOL})")

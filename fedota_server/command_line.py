@@ -26,6 +26,7 @@ from fedota_server.commands import (
     status,
 )
 from fedota_server.commands.context import CommandContext
+from fedota_server.commands.plain_help import PlainCommand
 
 _INTERRUPTED = 130
 
@@ -115,11 +116,11 @@ def fedota(
     ctx.obj = CommandContext.make(home)
 
 
-app.command()(init.init)
+app.command(cls=PlainCommand)(init.init)
 app.add_typer(problem.app, name="problem")
-app.command()(serve.serve)
-app.command()(invite.invite)
-app.command()(status.status)
+app.command(cls=PlainCommand)(serve.serve)
+app.command(cls=PlainCommand)(invite.invite)
+app.command(cls=PlainCommand)(status.status)
 for operation in (
     operate.pause,
     operate.resume,
@@ -128,10 +129,10 @@ for operation in (
     operate.rollback,
     operate.selectors,
 ):
-    app.command()(operation)
-app.command()(export.export)
-app.command(name="run-app")(run_app.run_app)
-app.command()(demo.demo)
+    app.command(cls=PlainCommand)(operation)
+app.command(cls=PlainCommand)(export.export)
+app.command(name="run-app", cls=PlainCommand)(run_app.run_app)
+app.command(cls=PlainCommand)(demo.demo)
 
 
 def run(arguments: Sequence[str]) -> int:

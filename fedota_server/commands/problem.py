@@ -21,6 +21,7 @@ from fedota_server.commands.context import (
     context_of,
     run,
 )
+from fedota_server.commands.plain_help import PlainCommand
 from fedota_server.jobs import JobRunner, as_argument, take_in_model
 from fedota_server.problem_folder import ProblemFolder
 from fedota_server.problem_template import choose_target, problem_template
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def new(
     ctx: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.")],
@@ -98,7 +99,7 @@ def _write(folder: Path, model: Path, text: str) -> None:
         beside.unlink(missing_ok=True)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def check(ctx: typer.Context, folder: ProblemArgument) -> None:
     """Check a problem whole: file, model, format, and one round on fake data.
 
