@@ -94,8 +94,8 @@ class Display(abc.ABC):
         """Show a line that stays."""
 
     @abc.abstractmethod
-    def connection(self, text: str) -> None:
-        """Show how the connection stands; a repeated text is shown once."""
+    def connection(self, text: str, *, good: bool = False) -> None:
+        """Show how the connection stands, and whether that is good; a repeated text once."""
 
     @abc.abstractmethod
     def clock(self, clock: pb.Clock) -> None:
@@ -153,6 +153,7 @@ class PlainDisplay(Display):
         self._next_task_s = self._next_stage_s = clock()
         self._untold: dict[str, None] = {}
         self._connection = ""
+        self._complaints: set[str] = set()
         self._clock = ""
         self._task = ""
         self._epoch = 0
@@ -161,11 +162,14 @@ class PlainDisplay(Display):
         """Write the line."""
         self._write(text)
 
-    def connection(self, text: str) -> None:
-        """Write the line if it says something new."""
-        if text != self._connection:
-            self._connection = text
+    def connection(self, text: str, *, good: bool = False) -> None:
+        """Write the line if it says what was not said since the connection was last good."""
+        if good and text != self._connection:
+            self._complaints.clear()
+        if text not in self._complaints:
+            self._complaints.add(text)
             self._write(text)
+        self._connection = text
 
     def clock(self, clock: pb.Clock) -> None:
         """Write a line at each change of stage, not at each report."""
@@ -264,7 +268,7 @@ class RichDisplay(Display):
         """Print the line above the live ones."""
         self._console.print(text, markup=False, highlight=False)
 
-    def connection(self, text: str) -> None:
+    def connection(self, text: str, *, good: bool = False) -> None:
         """Show it in the live lines."""
         self._connection = text
 

@@ -261,7 +261,7 @@ class ClientRun:
         if self._member.invite:
             self._home.mark_enrolled()
             self._member.invite = ""
-        self._display.connection(f"Connected to the selector at {link.address}.")
+        self._display.connection(f"Connected to the selector at {link.address}.", good=True)
         self._carry(self._session.stream_opened(reported))
 
     def _chunk(self, link: SelectorLink, data: memoryview) -> None:

@@ -85,6 +85,17 @@ def test_plain_lines_tell_each_change_once() -> None:
     ]
 
 
+def test_a_failure_is_told_once_until_the_connection_is_good_again() -> None:
+    lines: list[str] = []
+    display = PlainDisplay(lines.append)
+    for _ in range(2):
+        display.connection("Connected.", good=True)
+        for _ in range(3):
+            display.connection("A does not answer.")
+            display.connection("B does not answer.")
+    assert lines == ["Connected.", "A does not answer.", "B does not answer."] * 2
+
+
 def test_of_fast_tasks_one_a_second_is_told_and_every_outcome_that_matters() -> None:
     lines: list[str] = []
     now_s = [0.0]
