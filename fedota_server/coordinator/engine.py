@@ -376,6 +376,11 @@ class Engine:
             self._blocked = None
             self.room.block(None)
 
+    def close(self, error: FedotaError) -> None:
+        """End everything that is open for good, and every stream."""
+        self.block(error, for_good=True)
+        self.roster.close()
+
     def settle(self, exchange: Exchange, *, completed: bool, reason: str = "") -> None:
         """Tell every client what became of its update, and forget the exchange.
 

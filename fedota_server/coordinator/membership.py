@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,7 +124,7 @@ class Membership:
         """Return the node's open stream, if there is one."""
         return self._sessions.get(node_id)
 
-    def sessions(self) -> Iterable[Session]:
+    def sessions(self) -> Collection[Session]:
         """Every open stream."""
         return self._sessions.values()
 

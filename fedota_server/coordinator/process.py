@@ -113,7 +113,7 @@ class Coordinator:
                 ready(f"{self._settings.listen.rpartition(':')[0]}:{port}")
                 return await self._carry(shared, work, stop)
             finally:
-                shared.engine.block(_stopping(), for_good=True)
+                shared.engine.close(_stopping())
                 await server.stop(STOP_GRACE_S)
 
     def _open(self, files: contextlib.ExitStack) -> Shared:
@@ -167,6 +167,8 @@ class Coordinator:
             shared.engine.block(_stopping(), for_good=True)
             work.shut_down()
             await asyncio.wait({ended}, timeout=THREAD_ENDS_WITHIN_S)
+            if ended.done() and ended.exception() is not None and error is None:
+                _log.debug("the work was cut short", exc_info=ended.exception())
             for helper in helpers:
                 helper.cancel()
         if error is not None and isinstance(work, ProblemWork):

@@ -86,6 +86,13 @@ class Roster:
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._selectors_most = 1 << 30
+        self._closed = False
+
+    def close(self) -> None:
+        """End every stream; nothing that follows from it is reported, the process ends."""
+        self._closed = True
+        for link in self.links.values():
+            link.close()
 
     # Selectors.
 
@@ -150,7 +157,7 @@ class Roster:
     def detach(self, link: SelectorLink) -> None:
         """Note that a selector's stream is gone."""
         link.close()
-        if self.links.get(link.epoch) is not link:
+        if self._closed or self.links.get(link.epoch) is not link:
             return
         del self.links[link.epoch]
         ends_at = self.epochs.lose(link.epoch, self._loop.time())
@@ -170,8 +177,9 @@ class Roster:
             self._tell_addresses()
 
     def _end_due(self) -> None:
-        for epoch in self.epochs.end_due(self._loop.time()):
-            self._ended(epoch)
+        if not self._closed:
+            for epoch in self.epochs.end_due(self._loop.time()):
+                self._ended(epoch)
 
     def _ended(self, epoch: int) -> None:
         entry = self.epochs[epoch]

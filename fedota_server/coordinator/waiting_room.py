@@ -159,6 +159,8 @@ class WaitingRoom:
         gathering = self._gathering
         if gathering is None or gathering.done():
             return
+        if len(self._roster.membership.sessions()) < self._gather_count:
+            return
         nodes = self.connected()
         if len(nodes) >= self._gather_count:
             gathering.set_result(nodes)
