@@ -158,6 +158,7 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
+        result = _INTERRUPTED
+    if result == _INTERRUPTED:  # which is also what Typer makes of Ctrl-C
         typer.echo("fedota: stopped.", err=True)
-        return _INTERRUPTED
     return result if isinstance(result, int) else 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fedota_client.consent import size_words
 from fedota_client.examples import Examples
 from fedota_client.failures import TaskFailedError
 from fedota_client.holdout import holdout_mask
@@ -109,7 +110,7 @@ class KerasTasks:
             "train_examples": train,
             "holdout_examples": held_out,
             "details": f"{len(self._manifest.arrays)} arrays, "
-            f"{self._manifest.size_bytes / 1e6:.3g} MB, optimizer "
+            f"{size_words(self._manifest.size_bytes)}, optimizer "
             f"{self._manifest.optimizer.get('name', '')}, loss {self._manifest.loss}",
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Annotated
 
@@ -50,7 +51,8 @@ def status(
         else:
             context.console.print(view.render())
     else:
-        run(_follow(context, problem, view))
+        with contextlib.suppress(KeyboardInterrupt):
+            run(_follow(context, problem, view))
 
 
 async def _once(folder: ProblemFolder, view: StatusView) -> None:

@@ -203,3 +203,14 @@ def test_run_app_wants_a_flower_app(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_demo_wants_an_example(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["demo", "--example", str(tmp_path)]) == 1
     assert "is no example" in said(capsys)
+
+
+def test_ctrl_c_is_told(
+    problem: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fedota_server.commands.export.folder_at", interrupted)
+    assert run(["export", str(problem), "--out", "x.keras"]) == 130
+    assert said(capsys) == "fedota: stopped.\n"
