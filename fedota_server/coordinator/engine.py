@@ -181,6 +181,7 @@ class Engine:
         if goes_on:
             for exchange in list(self._exchanges):
                 exchange.reattached(link)
+        self.progress()
         return link
 
     def receive(self, link: SelectorLink, message: pb.SelectorMessage | TransferPiece) -> None:
@@ -224,6 +225,7 @@ class Engine:
                 exchange.failed(link.epoch, message.task_failed)
         elif kind == "load":
             link.load = message.load
+            self.progress()
         elif kind == "ask" and self.on_ask is not None:
             self.on_ask(link, message.ask)
 

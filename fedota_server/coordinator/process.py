@@ -184,7 +184,12 @@ class Coordinator:
             return client_channel(address, WEBSERVER_NAME, self._keys.ca_pem, self._keys.identity)
 
         return StatusReporter(
-            open_channel, self._facts.problem_id, self._release, shared.events, work.commands
+            open_channel,
+            self._facts.problem_id,
+            self._release,
+            shared.events,
+            work.commands,
+            work.view.moved,
         )
 
 

@@ -40,6 +40,8 @@ class StatusReporter:
         What is reported; kept until it is acknowledged.
     commands
         Carries out what comes down.
+    on_greeted
+        Called when a webserver begins to listen: it has no snapshot yet.
     """
 
     def __init__(
@@ -49,12 +51,14 @@ class StatusReporter:
         release: str,
         events: Events,
         commands: Commands,
+        on_greeted: Callable[[], None],
     ) -> None:
         self._open_channel = open_channel
         self._problem_id = problem_id
         self._version = fl_records_pb2.Version(protocol=PROTOCOL, release=release)
         self._events = events
         self._commands = commands
+        self._on_greeted = on_greeted
         self._wake = events.watch()
         self._stored = asyncio.Event()
         self._clock: pb.StatusClock | None = None
@@ -106,6 +110,7 @@ class StatusReporter:
             self._sent = max(seq, self._events.acknowledged)
             _log.info("the webserver takes events after %d", self._sent)
             self._wake.set()
+            self._on_greeted()
         self._events.acknowledge(seq)
         self._stored.set()
 
