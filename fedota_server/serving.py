@@ -189,9 +189,9 @@ class ProblemServers:
                 if exit_code is None:
                     continue
                 delay_s = backoff.after(time.monotonic() - started)
+                words = await self._last_words(spec.name) if exit_code > 0 else ""
                 self._say(
-                    f"{spec.name} ended with exit code {exit_code} and is started again"
-                    f"{await self._last_words(spec.name)}"
+                    f"{spec.name} ended with exit code {exit_code} and is started again{words}"
                 )
                 await asyncio.sleep(delay_s)
                 try:

@@ -173,9 +173,9 @@ class StatusView:
             text.append(f": {clock.stage}")
             if clock.stage in ("selection", "waiting"):
                 text.append(f", {clock.waiting} waiting, {clock.minimum} needed")
-            else:
+            elif clock.stage != "paused":
                 text.append(f", {clock.reported} of {clock.cohort} reported, goal {clock.goal}")
-        if self.clock is not None and self.clock.detail:
+        if self.clock is not None and self.clock.detail not in ("", self.reason):
             text.append(f"\n{self.clock.detail}")
         return text
 

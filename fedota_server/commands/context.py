@@ -25,6 +25,8 @@ from fedota_server.spawners.process import ProcessSpawner
 
 _Result = TypeVar("_Result")
 
+_WIDTH = 140  # of tables that go to a file
+
 ProblemArgument = Annotated[
     Path, typer.Argument(metavar="DIR", help="The problem's folder, with problem.toml in it.")
 ]
@@ -59,7 +61,10 @@ class CommandContext:
         """
         settings = load_settings(FedotaSettings)
         folder = (home or settings.home).expanduser()
-        return cls(settings, PlatformHome(folder), Console(highlight=False, soft_wrap=True))
+        console = Console(highlight=False, soft_wrap=True)
+        if not console.is_terminal:
+            console.width = _WIDTH
+        return cls(settings, PlatformHome(folder), console)
 
     @property
     def live(self) -> bool:

@@ -140,11 +140,13 @@ async def test_a_server_that_ends_is_started_again_and_said(
     spawner.die("selector-1", 1)
     await spawner.until(lambda: spawner.count("selector-1") == 2)
     assert spawner.count("selector-2") == 1
+    # Who was killed had no last words.
     lines = [line for line in said if "started again" in line]
-    assert lines[0] == (
-        "coordinator ended with exit code -9 and is started again; "
-        "its last words: coordinator ran out of luck"
-    )
+    assert lines == [
+        "coordinator ended with exit code -9 and is started again",
+        "selector-1 ended with exit code 1 and is started again; "
+        "its last words: selector-1 ran out of luck",
+    ]
 
 
 async def test_a_start_that_fails_later_is_said_and_tried_again(
