@@ -172,7 +172,7 @@ class StatusView:
                 text.append(f", attempt {clock.round.attempt}")
             text.append(f": {clock.stage}")
             if clock.stage in ("selection", "waiting"):
-                text.append(f", {clock.waiting} waiting, {clock.minimum} needed")
+                text.append(f", {clock.waiting} of {clock.minimum} needed clients are here")
             elif clock.stage != "paused":
                 text.append(f", {clock.reported} of {clock.cohort} reported, goal {clock.goal}")
         if self.clock is not None and self.clock.detail not in ("", self.reason):

@@ -112,7 +112,7 @@ def test_a_problem_that_waits_says_for_whom() -> None:
     )
     text = drawn(view_of(clock=clock))
     assert "waiting for data holders" in text
-    assert "1 waiting, 3 needed" in text
+    assert "1 of 3 needed clients are here" in text
     assert "1 of 3 are here" in text
 
 
