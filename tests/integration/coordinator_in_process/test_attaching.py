@@ -30,9 +30,13 @@ async def refusal_of(
     )
     async with channel:
         call = rpc.FlIntraStub(channel).Attach()
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
+
+        async def talk() -> None:
             await call.write(first)
             await call.read()
+
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await talk()
         return from_rpc_error(caught.value)
 
 
