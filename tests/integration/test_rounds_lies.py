@@ -114,8 +114,8 @@ async def test_every_lie_is_told_and_the_round_is_that_of_the_honest(
     north, south = world.enrol("north", weight=10), world.enrol("south", weight=30)
     async with AsyncExitStack() as stack:
         honest = [
-            await stack.enter_async_context(Holder(north, selector=0)),
-            await stack.enter_async_context(Holder(south, selector=1)),
+            await stack.enter_async_context(Holder(north, selector=1)),
+            await stack.enter_async_context(Holder(south, selector=2)),
         ]
         liars = [
             await stack.enter_async_context(
@@ -164,7 +164,7 @@ async def two_holders(world: World, stack: AsyncExitStack) -> list[Holder]:
     members = [world.enrol("north", weight=10), world.enrol("south", weight=30)]
     return [
         await stack.enter_async_context(Holder(member, selector=number))
-        for number, member in enumerate(members)
+        for number, member in enumerate(members, start=1)
     ]
 
 
@@ -172,7 +172,7 @@ async def test_other_tasks_other_rounds_and_repetitions(make_world: MakeWorld) -
     world = await make_world(rounds=2, goal=2, minimum=2)
     await world.serve(1)
     north, south = world.enrol("north", weight=10), world.enrol("south", weight=30)
-    async with Holder(north) as one, Holder(south) as other:
+    async with Holder(north, selector=1) as one, Holder(south, selector=1) as other:
         first, theirs = await one.to_train(1), await other.to_train(1)
         records = update_of(honest_update(first.arrays(), north.seed, 1), HONEST)
         stolen = await one.send(theirs.task.task_id, records)
@@ -201,7 +201,9 @@ async def test_an_update_of_a_round_that_is_over(make_world: MakeWorld) -> None:
     await world.serve(1)
     members = [world.enrol(name) for name in ("north", "south", "west")]
     async with AsyncExitStack() as stack:
-        holders = [await stack.enter_async_context(Holder(member)) for member in members]
+        holders = [
+            await stack.enter_async_context(Holder(member, selector=1)) for member in members
+        ]
         received = [await holder.to_train(1) for holder in holders]
         for holder, one in zip(holders[:2], received[:2], strict=True):
             assert (await holder.report(one)).status == pb.Ack.HELD

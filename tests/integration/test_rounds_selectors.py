@@ -67,15 +67,15 @@ async def test_an_update_sent_to_both_selectors_counts_once(make_world: MakeWorl
     await world.serve()
     north, south = world.enrol("north", weight=10), world.enrol("south", weight=30)
     async with (
-        Holder(north, selector=0) as first,
-        Holder(south, selector=1) as other,
+        Holder(north, selector=1) as first,
+        Holder(south, selector=2) as other,
     ):
         received = await first.train(1)
         again = await first.report(received)
         assert again.status == pb.Ack.ALREADY_HELD
         # The same process moves to the other selector, and sends it there too.
         await first.leave()
-        async with Holder.moved(first, selector=1) as moved:
+        async with Holder.moved(first, selector=2) as moved:
             await moved.welcomed()
             ack = await moved.report(received)
             assert ack.status == pb.Ack.ALREADY_HELD, ack

@@ -25,7 +25,7 @@ class Holder(WireClient):
     member
         Who it is.
     selector
-        Index into the invite's selectors.
+        Number of the selector; 0: the first that the invite names.
     evaluates
         Whether it answers evaluations by itself.
     key, session_id

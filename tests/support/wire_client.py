@@ -16,6 +16,7 @@ from fedota_proto.errors import FedotaError
 from fedota_proto.invite import Invite
 from fedota_proto.npy import npy_view
 from fedota_proto.records import ArrayBytes, PayloadReader, Records, to_payload
+from fedota_proto.tls import selector_name
 from fedota_proto.v1 import fl_round_pb2 as pb
 from support.waiting import DEADLINE_S, Feed
 
@@ -53,7 +54,7 @@ class WireClient:
     invite
         Enrols it.
     selector
-        Index into the invite's selectors.
+        Number of the selector; 0: the first that the invite names.
     key, session_id
         Of another client of the same membership; new ones unless told.
     """
@@ -72,7 +73,10 @@ class WireClient:
         self.messages: Feed[pb.ServerMessage] = Feed(f"messages to {invite.name}")
         self.tasks: Feed[Received] = Feed(f"tasks of {invite.name}")
         self.ended: Feed[FedotaError | None] = Feed(f"ends of {invite.name}'s stream")
-        address, name = invite.selectors[selector]
+        wanted = selector_name(invite.problem_id, selector)
+        address, name = next(
+            (at, name) for at, name in invite.selectors if not selector or name == wanted
+        )
         member = Member(
             self.key, invite.problem_id, invite.node_id, self.session_id, invite=invite.text
         )
