@@ -41,6 +41,7 @@ class WarmWorker:
         self._to = self.process.stdin.fileno()
         self._from = FrameReader(self.process.stdout.fileno())
         self._task_id = 0
+        self._names_updates = True
 
     def __enter__(self) -> Self:
         return self
@@ -73,7 +74,8 @@ class WarmWorker:
         raise AssertionError("the worker has closed its pipe")
 
     def load(self, **fields: Any) -> Frame:
-        """Load model and data, or an app."""
+        """Load model and data, or an app, whose updates bear no hash."""
+        self._names_updates = fields["mode"] != "app"
         self.send("load", node_id=NODE_ID, run_id=1, **fields)
         return self.read()
 
@@ -104,7 +106,8 @@ class WarmWorker:
         answer = self.read()
         assert answer.fields["task_id"] == self._task_id
         if answer.kind == "result":
-            assert answer.fields["update_sha256"] == payload_sha256([answer.payload]).hex()
+            digest = payload_sha256([answer.payload]).hex() if self._names_updates else ""
+            assert answer.fields["update_sha256"] == digest
         return answer
 
 
