@@ -50,13 +50,15 @@ async def until_finished(servicer: StatusServicer, take: Take, after_seq: int) -
 async def until_clients_left(servicer: StatusServicer) -> None:
     """Wait until no selector holds a client any more, a short while at most.
 
-    Clients end by themselves when they hear that the problem is finished.
+    Clients end by themselves when they hear that the problem is finished. A clock of before that
+    says nothing about them.
     """
     try:
         async with asyncio.timeout(_FAREWELL_S):
             async for message in servicer.messages(servicer.store.last_seq):
-                held = [selector.held_clients for selector in message.clock.selectors]
-                if held and not any(held):
+                clock = message.clock
+                held = [selector.held_clients for selector in clock.selectors]
+                if clock.state in (COMPLETED, FAILED) and held and not any(held):
                     return
     except TimeoutError:
         return

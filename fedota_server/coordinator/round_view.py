@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from fedota_proto.v1 import fl_round_pb2, fl_status_pb2
@@ -91,6 +92,7 @@ class RoundView:
         """Build the snapshot that the webserver shows."""
         engine = self._engine
         standing = self.problem.now if self.problem is not None else None
+        held = Counter(session.epoch for session in engine.membership.sessions())
         return fl_status_pb2.StatusClock(
             state=standing.state if standing is not None else State.RUNNING,
             clock=self.clock(),
@@ -99,7 +101,7 @@ class RoundView:
                     name=engine.roster.name_of(epoch.selector),
                     address=epoch.address,
                     attached=epoch.number in engine.roster.links,
-                    held_clients=link.load.held_clients if link is not None else 0,
+                    held_clients=held[epoch.number],
                     received_bytes=link.load.received_bytes if link is not None else 0,
                     sent_bytes=link.load.sent_bytes if link is not None else 0,
                 )
