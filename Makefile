@@ -1,5 +1,5 @@
 # The whole workflow: make check, make test, make demo, make bench. Each sets up what it needs.
-PYTHON ?= python3.11
+PYTHON ?= $(if $(shell command -v python3.11),python3.11,python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 TESTS  := tests/unit tests/contract tests/integration tests/examples
@@ -16,7 +16,7 @@ help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 $(STAMP): pyproject.toml constraints.txt
-	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not there: install Python 3.11, or pass PYTHON=…" >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not there: install Python 3.11 or newer, or pass PYTHON=…" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip setuptools wheel
 	$(BIN)/python -m pip install --quiet --no-build-isolation --constraint constraints.txt --editable '.[dev]'
