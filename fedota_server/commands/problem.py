@@ -25,6 +25,7 @@ from fedota_server.commands.plain_help import PlainCommand
 from fedota_server.jobs import JobRunner, as_argument, take_in_model
 from fedota_server.problem_folder import ProblemFolder
 from fedota_server.problem_template import choose_target, problem_template
+from fedota_server.status_view import size_words
 from fedota_server.table_sketch import sketch_table
 
 app = typer.Typer(
@@ -211,7 +212,7 @@ async def dry_run(
 def _model_words(manifest: Manifest) -> str:
     optimizer = manifest.optimizer.get("name", "its optimizer")
     return (
-        f"{len(manifest.arrays)} arrays, {manifest.size_bytes / 1e6:.3g} MB an update, "
+        f"{len(manifest.arrays)} arrays, {size_words(manifest.size_bytes)} an update, "
         f"{optimizer}, loss {manifest.loss}"
     )
 
