@@ -17,6 +17,7 @@ from fedota_proto.invite import Invite
 from fedota_proto.manifest import Manifest
 from fedota_proto.model_config import LayerSummary
 from fedota_proto.problem import Problem
+from fedota_proto.units import size_words
 
 _ARRAYS_SHOWN = 40
 _HEADER_BYTES = 128
@@ -90,16 +91,6 @@ def _layer_table(layers: tuple[LayerSummary, ...]) -> list[str]:
     width = max(len("layer"), *(len(layer.name) for layer in layers))
     rows = [("layer", "Keras class"), *((layer.name, layer.class_name) for layer in layers)]
     return [f"    {name:<{width}}  {class_name}" for name, class_name in rows]
-
-
-def size_words(size_bytes: int) -> str:
-    """Write a size for people: ``1.4 MB``."""
-    size, unit = float(size_bytes), "bytes"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size < 1000:
-            break
-        size, unit = size / 1000, larger
-    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
 
 
 def _goes_to(invite: Invite) -> tuple[str, ...]:

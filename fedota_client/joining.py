@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from fedota_client.connection import SelectorLink
-from fedota_client.consent import Terms, keras_terms, size_words
+from fedota_client.consent import Terms, keras_terms
 from fedota_client.dialing import Dialer
 from fedota_client.home import ClientHome
 from fedota_client.progress import Display
@@ -16,6 +16,7 @@ from fedota_proto.invite import Invite
 from fedota_proto.manifest import Manifest
 from fedota_proto.model_file import ModelSummary, check_model_file
 from fedota_proto.problem import parse_problem
+from fedota_proto.units import size_words
 from fedota_proto.v1 import fl_round_pb2 as pb
 
 COMPLETED = "completed"

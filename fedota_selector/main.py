@@ -8,10 +8,10 @@ import resource
 import signal
 import sys
 
+from fedota_proto import heap
 from fedota_proto.blas import openblas_axpy
 from fedota_proto.errors import FedotaError
 from fedota_proto.settings_check import load_settings
-from fedota_selector import heap
 from fedota_selector.server import SelectorServer
 from fedota_selector.settings import SelectorSettings
 

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import grpc.aio
 
+from fedota_proto import heap
 from fedota_proto.errors import FolderError, ServerStartError
 from fedota_proto.grpc_errors import ErrorInterceptor
 from fedota_proto.running_mean import RunningMean
@@ -24,7 +25,6 @@ from fedota_proto.tls import (
     server_options,
 )
 from fedota_proto.v1 import fl_intra_pb2 as intra
-from fedota_selector import heap
 from fedota_selector.buffer_pool import BufferPool
 from fedota_selector.clients import Clients
 from fedota_selector.file_cache import FileCache

@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from fedota_proto.units import size_words
 from fedota_proto.v1 import fl_records_pb2 as records_pb
 from fedota_proto.v1 import fl_round_pb2 as round_pb
 from fedota_proto.v1 import fl_status_pb2 as pb
@@ -252,12 +253,3 @@ def _round_table(rounds: list[RoundSeen]) -> Table:
             style="dim" if seen.superseded or not ended.completed else None,
         )
     return table
-
-
-def size_words(size_bytes: float) -> str:
-    """Write a number of bytes for people, as ``3.4 MB``."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size_bytes < 1000 or unit == "GB":
-            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
-        size_bytes /= 1000
-    raise AssertionError("unreachable")

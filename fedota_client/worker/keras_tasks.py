@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fedota_client.consent import size_words
 from fedota_client.examples import Examples
 from fedota_client.failures import TaskFailedError
 from fedota_client.holdout import holdout_mask
@@ -21,6 +20,7 @@ from fedota_proto.manifest import Manifest
 from fedota_proto.model_file import check_model_file
 from fedota_proto.problem import Problem, parse_problem
 from fedota_proto.records import ArrayBytes, Records, npy_view
+from fedota_proto.units import size_words
 
 if TYPE_CHECKING:
     from fedota_client.keras_model import KerasModel

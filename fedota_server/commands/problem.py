@@ -15,6 +15,7 @@ from fedota_proto.errors import FedotaError, FolderError, ModelFileError, Proble
 from fedota_proto.manifest import Manifest
 from fedota_proto.model_file import check_model_file
 from fedota_proto.problem import PROBLEM_FILE, Problem
+from fedota_proto.units import size_words
 from fedota_server.commands.context import (
     CommandContext,
     ProblemArgument,
@@ -25,7 +26,6 @@ from fedota_server.commands.plain_help import PlainCommand
 from fedota_server.jobs import JobRunner, as_argument, take_in_model
 from fedota_server.problem_folder import ProblemFolder
 from fedota_server.problem_template import choose_target, problem_template
-from fedota_server.status_view import size_words
 from fedota_server.table_sketch import sketch_table
 
 app = typer.Typer(

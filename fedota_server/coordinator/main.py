@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 
 from fedota_proto.errors import FedotaError, UsageError
+from fedota_proto.heap import give_back_large_blocks
 from fedota_proto.settings_check import load_settings
-from fedota_server.coordinator.heap import give_back_large_blocks
 from fedota_server.coordinator.settings import CoordinatorSettings
 
 _log = logging.getLogger("fedota_server.coordinator")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fedota_client.consent import Terms, app_terms, ask, keras_terms, size_words
+from fedota_client.consent import Terms, app_terms, ask, keras_terms
 from fedota_client.home import ClientHome
 from fedota_proto.errors import UsageError
 from fedota_proto.invite import Invite
@@ -123,15 +123,6 @@ def test_an_apps_terms_say_that_its_own_code_runs() -> None:
     assert "The Flower app in /apps/quickstart, which you installed" in text
     assert "Fedota brought none of it" in text
     assert "until the app has ended" in text
-
-
-def test_sizes_are_told_in_words() -> None:
-    assert [size_words(size) for size in (0, 999, 1000, 52_428_800)] == [
-        "0 bytes",
-        "999 bytes",
-        "1.0 kB",
-        "52.4 MB",
-    ]
 
 
 class Owner:

@@ -9,7 +9,7 @@ from fedota_proto.v1 import fl_records_pb2 as records_pb
 from fedota_proto.v1 import fl_round_pb2 as round_pb
 from fedota_proto.v1 import fl_status_pb2 as pb
 from fedota_server.event_lines import event_line
-from fedota_server.status_view import StatusView, size_words
+from fedota_server.status_view import StatusView
 
 NAMES = {7: "north"}
 
@@ -195,11 +195,3 @@ def test_members_are_connected_until_they_go() -> None:
 )
 def test_events_are_said_in_one_line(event: pb.Event, line: str) -> None:
     assert event_line(event, NAMES) == line
-
-
-@pytest.mark.parametrize(
-    ("size_bytes", "words"),
-    [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (5e7, "50.0 MB"), (7e12, "7000.0 GB")],
-)
-def test_sizes_are_for_people(size_bytes: float, words: str) -> None:
-    assert size_words(size_bytes) == words

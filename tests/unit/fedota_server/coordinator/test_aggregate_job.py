@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from flwr.supercore.task_identity import TaskIdentity
 from safetensors.numpy import load_file, save_file
+from support.problems import SEVEN_REPORTS_TOML
 
 from fedota_proto.errors import InternalError, StrategyError
 from fedota_proto.manifest import Manifest, ManifestArray
@@ -26,35 +27,6 @@ MANIFEST = Manifest(
     loss="mse",
     metrics=("loss", "accuracy"),
 )
-TOML = """
-[problem]
-title = "Test"
-description = "A test."
-model = "model.keras"
-[strategy]
-{strategy}
-[rounds]
-rounds = 3
-goal_count = 7
-minimum_reports = 7
-selection_timeout_s = 10.0
-reporting_deadline_s = 10.0
-[training]
-local_epochs = 1
-batch_size = 8
-[data]
-kind = "table"
-minimum_examples = 2
-[[data.columns]]
-name = "x"
-type = "number"
-minimum = 0.0
-maximum = 1.0
-[[data.columns]]
-name = "y"
-type = "boolean"
-target = true
-"""
 STRATEGIES = {
     "FedAvg": 'name = "FedAvg"',
     "FedProx": 'name = "FedProx"\nproximal_mu = 0.1',
@@ -78,7 +50,9 @@ class Rehearsal:
         self.folder, self.updates, self.out = folder, folder / "updates", folder / "out"
         self.updates.mkdir()
         (folder / "model.keras").write_bytes(b"not opened")
-        (folder / "problem.toml").write_text(TOML.format(strategy=STRATEGIES[strategy]))
+        (folder / "problem.toml").write_text(
+            SEVEN_REPORTS_TOML.format(strategy=STRATEGIES[strategy])
+        )
         (folder / "manifest.json").write_text(MANIFEST.to_json())
         save_file(self.model(0), folder / "initial.safetensors")
         for number in range(1, 8):

@@ -23,6 +23,7 @@ from flwr.serverapp import strategy as flower_strategies
 from flwr.serverapp.strategy import Strategy
 from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
+from support.problems import SEVEN_REPORTS_TOML
 
 from fedota_proto.manifest import Manifest, ManifestArray
 from fedota_proto.problem import Problem, parse_problem
@@ -57,35 +58,6 @@ PARAMETERS: dict[str, dict[str, float | int]] = {
     "MultiKrum": {"num_malicious_nodes": 1, "num_nodes_to_select": 3},
     "Bulyan": {"num_malicious_nodes": 1},
 }
-TOML = """
-[problem]
-title = "Test"
-description = "A test."
-model = "model.keras"
-[strategy]
-{strategy}
-[rounds]
-rounds = 3
-goal_count = 7
-minimum_reports = 7
-selection_timeout_s = 10.0
-reporting_deadline_s = 10.0
-[training]
-local_epochs = 1
-batch_size = 8
-[data]
-kind = "table"
-minimum_examples = 2
-[[data.columns]]
-name = "x"
-type = "number"
-minimum = 0.0
-maximum = 1.0
-[[data.columns]]
-name = "y"
-type = "boolean"
-target = true
-"""
 
 NDArrays = dict[str, np.ndarray[Any, Any]]
 
@@ -141,7 +113,7 @@ class Lab:
 
     def problem(self, name: str) -> Problem:
         lines = [f'name = "{name}"', *(f"{k} = {v}" for k, v in PARAMETERS[name].items())]
-        return parse_problem(TOML.format(strategy="\n".join(lines)))
+        return parse_problem(SEVEN_REPORTS_TOML.format(strategy="\n".join(lines)))
 
     def plain(self, name: str) -> Strategy:
         """Flower's own, as anyone would build it."""

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from fedota_selector import heap
+from fedota_proto import heap
 
 # Ten threads that each hold a block: glibc gives each an arena of its own unless it is told not to.
 ARENAS_OF_TEN_THREADS = """
 import ctypes, re, tempfile, threading
-from fedota_selector import heap
+from fedota_proto import heap
 if {told}:
     heap.share_arenas()
 libc = ctypes.CDLL(None)
@@ -57,6 +57,7 @@ def test_a_library_without_these_functions_needs_no_telling(
 ) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     heap.share_arenas()
+    heap.give_back_large_blocks()
     heap.trim()
 
 
