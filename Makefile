@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 TESTS  := tests/unit tests/contract tests/integration tests/examples
 STAMP  := $(VENV)/installed
 PROTOS := $(wildcard fedota_proto/v1/*.proto)
-CODE   := fedota_proto fedota_client fedota_selector fedota_server tests benchmarks tools examples
+CODE   := fedota_proto fedota_client fedota_selector fedota_server ui tests benchmarks tools examples
 
 export CUDA_VISIBLE_DEVICES :=
 export TF_CPP_MIN_LOG_LEVEL := 3

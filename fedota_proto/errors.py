@@ -23,6 +23,11 @@
     ├── WorkerError                training failed on the holder's machine
     ├── ServerStartError           a coordinator or selector did not start
     ├── CommandRefusedError        the coordinator refuses an operator's command
+    ├── SignInError                nobody is signed in, or not with this password or token
+    ├── ForbiddenError             who is signed in may not do this
+    ├── NotFoundError              there is no such problem, user, round …
+    ├── ConflictError              it cannot be done in this state, or is taken already
+    ├── DatabaseError              the database does not answer, or is of another release
     └── InternalError              a defect of Fedota's own
 """
 
@@ -231,6 +236,42 @@ class CommandRefusedError(FedotaError):
 
     code = "command-refused"
     status = grpc.StatusCode.FAILED_PRECONDITION
+
+
+class SignInError(FedotaError):
+    """Nobody is signed in, or the password, code or token is wrong."""
+
+    code = "sign-in"
+    status = grpc.StatusCode.UNAUTHENTICATED
+
+
+class ForbiddenError(FedotaError):
+    """Whoever is signed in may not do this."""
+
+    code = "forbidden"
+    status = grpc.StatusCode.PERMISSION_DENIED
+
+
+class NotFoundError(FedotaError):
+    """Something named that is not there, or that the asker may not know of."""
+
+    code = "not-found"
+    status = grpc.StatusCode.NOT_FOUND
+
+
+class ConflictError(FedotaError):
+    """Something that cannot be done in this state, or a name that is taken."""
+
+    code = "conflict"
+    status = grpc.StatusCode.FAILED_PRECONDITION
+
+
+class DatabaseError(FedotaError):
+    """The database does not answer, refuses, or is of another release."""
+
+    code = "database"
+    retryable = True
+    status = grpc.StatusCode.UNAVAILABLE
 
 
 class InternalError(FedotaError):

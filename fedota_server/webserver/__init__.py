@@ -1,0 +1,1 @@
+"""What the platform knows and does for people: accounts, problems, memberships, supervision."""

@@ -1,0 +1,1 @@
+"""The pages that people use, and the one ASGI process around them."""
