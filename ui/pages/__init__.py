@@ -1,0 +1,1 @@
+"""The pages, which arrange parts and call use cases."""
