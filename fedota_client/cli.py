@@ -12,6 +12,6 @@ def main() -> None:
     stand between ours, and every failure is told in a sentence of ours.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from fedota_client.commands import app
+    from fedota_client.command_line import app
 
     app()

@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from fedota_client.commands import app
+from fedota_client.command_line import app
 from fedota_client.home import ClientHome
 from fedota_client.participation import JoinOptions, load_fields, parse_node_config, run_id
 from fedota_proto.credential import SigningKey

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
-from fedota_client.commands import app
+from fedota_client.command_line import app
 
 
 @pytest.mark.parametrize("command", [[], ["join"], ["leave"]])

@@ -1,4 +1,4 @@
-"""The commands of `fedota-client`: what a data holder types."""
+"""``fedota-client join``: take part in a problem."""
 
 from __future__ import annotations
 
@@ -8,79 +8,29 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from fedota_client.connection import SelectorLink
+from fedota_client.commands.options import HomeOption, InviteArgument, membership_of
+from fedota_client.commands.reaching import dialer_of, display_of
 from fedota_client.consent import app_terms, ask
-from fedota_client.dialing import Dialer
 from fedota_client.home import ClientHome
-from fedota_client.invite_source import find_home
-from fedota_client.job_commands import jobs
 from fedota_client.log_file import logging_to
-from fedota_client.participation import (
-    JoinOptions,
-    make_member,
-    parse_node_config,
-    take_part,
-)
+from fedota_client.participation import JoinOptions, parse_node_config, take_part
 from fedota_client.plain_errors import plain_errors
-from fedota_client.plain_help import PlainCommand
-from fedota_client.progress import Display, PlainDisplay, RichDisplay
-from fedota_client.release import release
+from fedota_client.progress import PlainDisplay
 from fedota_client.settings import ClientSettings
-from fedota_proto.credential import PROTOCOL
 from fedota_proto.errors import UsageError
 from fedota_proto.invite import Invite
 from fedota_proto.run_config import ConfigValue, parse_run_config
 from fedota_proto.settings_check import load_settings
 from fedota_proto.v1 import fl_round_pb2 as pb
 
-_EXIT_CODES = (
+EXIT_CODES = (
     "Exit codes: 0 the problem is finished or the wanted rounds are counted; 1 an error, told in "
     "one sentence; 2 the command line is wrong, or consent could not be asked for; "
     "130 stopped by Ctrl-C; 143 stopped by SIGTERM."
 )
 
-_ABOUT = """Take part in federated learning with data that stays here.
 
-\b
-With the invite that a problem's setter sent you, and a folder of tables:
-  fedota-client join north.invite --data /srv/tables
-"""
-
-app = typer.Typer(
-    name="fedota-client",
-    help=_ABOUT,
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-app.add_typer(jobs, name="job")
-
-InviteArgument = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="[INVITE]",
-        help="The invite's text, a file that holds it, or - for standard input; left out: the "
-        "stored one, else it is asked for.",
-        show_default=False,
-    ),
-]
-HomeOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--home",
-        metavar="DIR",
-        help="The client's own folder: key, kept updates, outcomes, log. Default: one for each "
-        "membership under ~/.fedota-client.",
-        show_default=False,
-    ),
-]
-
-
-@app.command(cls=PlainCommand, epilog=_EXIT_CODES)
 def join(
     invite: InviteArgument = None,
     data: Annotated[
@@ -169,43 +119,10 @@ def join(
             node_config=_node_config(node_config, app_dir),
             run_config=_run_config(run_config, app_dir),
         )
-        client_home, membership = _find_home(invite, home, settings)
+        client_home, membership = membership_of(invite, home, settings)
         with client_home.locked(), logging_to(client_home.log_file):
             code = _join(membership, client_home, settings, options, yes=yes)
         raise typer.Exit(code)
-
-
-@app.command(cls=PlainCommand)
-def leave(
-    invite: InviteArgument = None,
-    home: HomeOption = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Leave without being asked.")] = False,
-) -> None:
-    """End a membership for good; joining again takes a new invite.
-
-    \b
-    Examples:
-      fedota-client leave north.invite
-      fedota-client leave --home /srv/fedota-client
-    """
-    with plain_errors():
-        settings = load_settings(ClientSettings)
-        client_home, membership = _find_home(invite, home, settings)
-        if not yes:
-            if not sys.stdin.isatty():
-                raise UsageError("There is no terminal to ask on: repeat the command with --yes.")
-            question = f"End the membership in “{membership.title}” for good?"
-            if not typer.confirm(question):
-                raise typer.Exit(1)
-        with client_home.locked(), logging_to(client_home.log_file):
-            asyncio.run(_leave(membership, client_home, settings))
-        typer.echo(f"The membership in “{membership.title}” has ended.")
-
-
-@app.command(cls=PlainCommand)
-def version() -> None:
-    """Show the release and the protocol that it speaks."""
-    typer.echo(f"fedota-client {release()} (protocol {PROTOCOL})")
 
 
 def _join(
@@ -223,7 +140,7 @@ def _join(
         from fedota_client.joining import COMPLETED, agreed_terms, fetch_problem
 
         async def describe() -> pb.DescribeReply:
-            dialer = _dialer(invite, home, settings, plain, with_webserver=True)
+            dialer = dialer_of(invite, home, settings, plain, with_webserver=True)
             return await fetch_problem(dialer, home, settings, plain)
 
         description = asyncio.run(describe())
@@ -248,55 +165,8 @@ def _join(
     if not agreed:
         typer.echo("You did not agree: nothing has run and nothing has left this machine.")
         return 1
-    with _display(invite.title) as display:
+    with display_of(invite.title) as display:
         return asyncio.run(take_part(invite, home, settings, display, options))
-
-
-async def _leave(invite: Invite, home: ClientHome, settings: ClientSettings) -> None:
-    dialer = _dialer(invite, home, settings, PlainDisplay(typer.echo), with_webserver=True)
-
-    async def tell(link: SelectorLink) -> None:
-        await link.tell(pb.TellRequest.LEAVING)
-
-    await dialer.once(tell)
-
-
-def _dialer(
-    invite: Invite,
-    home: ClientHome,
-    settings: ClientSettings,
-    display: Display,
-    *,
-    with_webserver: bool,
-) -> Dialer:
-    member = make_member(invite, home)
-    return Dialer(
-        invite, member, settings, display, release=release(), with_webserver=with_webserver
-    )
-
-
-def _display(title: str) -> Display:
-    console = Console()
-    return RichDisplay(console, title) if console.is_terminal else PlainDisplay(_write_line)
-
-
-def _write_line(line: str) -> None:
-    """Write a line as `typer.echo` does, at a tenth of its cost: rounds may take milliseconds."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-def _find_home(
-    invite: str | None, home: Path | None, settings: ClientSettings
-) -> tuple[ClientHome, Invite]:
-    terminal = sys.stdin.isatty()
-    return find_home(
-        invite,
-        home.expanduser() if home is not None else None,
-        settings.home,
-        read_stdin=sys.stdin.read,
-        prompt=(lambda: str(typer.prompt("Invite"))) if terminal else None,
-    )
 
 
 def _run_config(text: str, app_dir: Path | None) -> dict[str, ConfigValue]:

@@ -1,0 +1,1 @@
+"""The commands of `fedota-client`, one module for each group."""

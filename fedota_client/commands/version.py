@@ -1,0 +1,13 @@
+"""``fedota-client version``."""
+
+from __future__ import annotations
+
+import typer
+
+from fedota_client.release import release
+from fedota_proto.credential import PROTOCOL
+
+
+def version() -> None:
+    """Show the release and the protocol that it speaks."""
+    typer.echo(f"fedota-client {release()} (protocol {PROTOCOL})")
