@@ -53,6 +53,7 @@ class Action(StrEnum):
     REVOKE_MEMBER = "revoke a membership"
     SEE_MEMBERS = "see a problem's members"
     SEE_LOGS = "see the servers' logs"
+    SEE_CHANGES = "see what was done to a problem"
 
     SEE_CATALOGUE = "see the catalogue"
     SEE_PROBLEM = "see a published problem"
@@ -96,6 +97,7 @@ ALLOWED: Mapping[Action, frozenset[Relation]] = {
     Action.REVOKE_MEMBER: _OWNER,
     Action.SEE_MEMBERS: _OWNER,
     Action.SEE_LOGS: _OWNER,
+    Action.SEE_CHANGES: _OWNER,
     Action.SEE_CATALOGUE: _SIGNED_IN,
     Action.SEE_PROBLEM: _SIGNED_IN,
     Action.DOWNLOAD_MODEL: frozenset({Relation.OWNER, Relation.ADMIN, Relation.MEMBER}),
@@ -123,16 +125,25 @@ class Actor:
         As it stands in the audit log.
     roles
         What the account is.
+    at_machine
+        Whether it is who sits at the platform's own machine, with its folder: no account, but an
+        administrator by right of that.
     """
 
     user_id: int
     name: str
     roles: frozenset[Role]
+    at_machine: bool = False
 
     @property
     def signed_in(self) -> bool:
-        """Whether somebody is signed in."""
-        return self.user_id > 0
+        """Whether it is known who asks."""
+        return self.user_id > 0 or self.at_machine
+
+    @property
+    def account_id(self) -> int | None:
+        """The account's row, for the database; None for who has none."""
+        return self.user_id if self.user_id > 0 else None
 
     def is_a(self, role: Role) -> bool:
         """Tell whether the account has a role."""
@@ -140,6 +151,17 @@ class Actor:
 
 
 NOBODY = Actor(0, "nobody", frozenset())
+
+
+def machine_actor(login: str) -> Actor:
+    """Name whoever uses `fedota` on the platform's own machine.
+
+    Parameters
+    ----------
+    login
+        Under which the operating system knows them.
+    """
+    return Actor(0, f"{login} on this machine", frozenset({Role.ADMIN}), at_machine=True)
 
 
 def relations(actor: Actor, *, owner_id: int = 0, member: bool = False) -> frozenset[Relation]:
