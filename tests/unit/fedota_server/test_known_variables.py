@@ -6,9 +6,10 @@ from fedota_proto.settings_check import KNOWN_VARIABLES, variables_of
 from fedota_selector.settings import SelectorSettings
 from fedota_server.coordinator.settings import CoordinatorSettings
 from fedota_server.settings import FedotaSettings
+from fedota_server.webserver.settings import WebserverSettings
 
 CLASSES = (
-    FedotaSettings,
+    WebserverSettings,
     CoordinatorSettings,
     SelectorSettings,
     ClientSettings,
@@ -18,6 +19,10 @@ CLASSES = (
 
 def test_the_table_names_every_setting_and_no_other() -> None:
     assert frozenset().union(*(variables_of(cls) for cls in CLASSES)) == KNOWN_VARIABLES
+
+
+def test_the_webserver_knows_what_every_command_of_fedota_knows() -> None:
+    assert issubclass(WebserverSettings, FedotaSettings)
 
 
 def test_no_two_processes_share_a_name() -> None:
