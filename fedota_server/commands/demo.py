@@ -16,7 +16,6 @@ from fedota_proto.v1 import fl_status_pb2 as pb
 from fedota_server.authority import PlatformHome
 from fedota_server.client_processes import LocalClient, LocalClients
 from fedota_server.commands.context import CommandContext, context_of, run
-from fedota_server.commands.export import export_model
 from fedota_server.commands.following import COMPLETED, Take, until_finished
 from fedota_server.commands.invite import make_invite
 from fedota_server.commands.serve import plan_for, say_events
@@ -29,6 +28,7 @@ from fedota_server.demonstration import (
     score_table,
 )
 from fedota_server.learning_curve import save_learning_curve
+from fedota_server.model_export import export_model
 from fedota_server.problem_folder import ProblemFolder
 from fedota_server.serving import ProblemServers
 from fedota_server.spawners.base import Spawner

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from fedota_proto.errors import CheckpointError, UsageError
+from fedota_proto.errors import UsageError
 from fedota_server.commands.context import ProblemArgument, context_of, folder_at
-from fedota_server.problem_folder import ProblemFolder
+from fedota_server.model_export import export_model
 
 
 def export(
@@ -35,45 +35,3 @@ def export(
     context = context_of(ctx)
     exported = export_model(folder_at(folder), out, server_round)
     context.say(f"{out} holds the model of round {exported}.")
-
-
-def export_model(folder: ProblemFolder, out: Path, server_round: int | None = None) -> int:
-    """Write a completed round's model.
-
-    Parameters
-    ----------
-    folder
-        The problem's.
-    out
-        Where to.
-    server_round
-        Which round; None: the newest.
-
-    Returns
-    -------
-    int
-        The round.
-
-    Raises
-    ------
-    CheckpointError
-        There is none, or it is damaged.
-    ModelFileError, FolderError
-        The model file does not fit, or `out` cannot be written.
-    """
-    # What reads checkpoints brings Flower with it, which takes a second: not for `--help`.
-    from fedota_proto.model_file import write_weights
-    from fedota_proto.npy import npy_view
-    from fedota_server.coordinator.checkpoints import CheckpointStore
-
-    place = folder.coordinator_folder / "checkpoints"
-    store = CheckpointStore(place, read_only=True) if place.is_dir() else None
-    kept = store.kept() if store else ()
-    if not store or not kept:
-        raise CheckpointError(
-            f"{folder.folder} has no completed round yet: serve it until it has one."
-        )
-    checkpoint = store.load(kept[-1].server_round if server_round is None else server_round)
-    arrays = {name: npy_view(array) for name, array in checkpoint.arrays.items()}
-    write_weights(folder.model_path(), arrays, out)
-    return checkpoint.server_round

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tomllib
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Annotated
 import typer
 
 from fedota_proto.credential import write_secret
-from fedota_proto.errors import FedotaError, FolderError, ModelFileError, ProblemFileError
+from fedota_proto.errors import FolderError, ModelFileError, ProblemFileError
 from fedota_proto.manifest import Manifest
 from fedota_proto.model_file import check_model_file
 from fedota_proto.problem import PROBLEM_FILE, Problem
@@ -23,7 +22,8 @@ from fedota_server.commands.context import (
     run,
 )
 from fedota_server.commands.plain_help import PlainCommand
-from fedota_server.jobs import JobRunner, as_argument, take_in_model
+from fedota_server.dry_run import DryRun
+from fedota_server.jobs import take_in_model
 from fedota_server.problem_folder import ProblemFolder
 from fedota_server.problem_template import choose_target, problem_template
 from fedota_server.table_sketch import sketch_table
@@ -162,51 +162,15 @@ async def _check(context: CommandContext, folder: ProblemFolder, problem: Proble
         with context.step(f"{problem.model_file}: loading it"):
             manifest = await take_in_model(folder, jobs)
         context.say(f"{problem.model_file}: {_model_words(manifest)}")
-        await dry_run(context, folder, problem, jobs)
-
-
-async def dry_run(
-    context: CommandContext, folder: ProblemFolder, problem: Problem, jobs: JobRunner
-) -> None:
-    """Run one whole round on fake data, as three jobs: updates, aggregation, score.
-
-    Raises
-    ------
-    WorkerError
-        A job failed; the message is its own.
-    """
-    count = problem.rounds.minimum_reports
-    place_of = as_argument(folder.folder)
-    with folder.intake() as place:
-        updates, result, score = place / "updates", place / "result", place / "score.json"
-        updates.mkdir()
-        result.mkdir()
-        with context.step(f"dry run: {count} clients train on fake data"):
-            await jobs.client(
-                "dry-run",
-                *("--problem", place_of),
-                *("--manifest", as_argument(folder.manifest_path)),
-                *("--out", as_argument(updates)),
+        with folder.intake() as place:
+            run_dry = DryRun(
+                folder.folder, problem, folder.manifest_path, folder.initial_path, place
             )
-        context.say(f"dry run: {count} clients trained on fake data")
-        with context.step(f"dry run: {problem.strategy.name} aggregates"):
-            await jobs.coordinator(
-                "aggregate",
-                *("--problem", place_of),
-                *("--manifest", as_argument(folder.manifest_path)),
-                *("--initial", as_argument(folder.initial_path)),
-                *("--updates", as_argument(updates)),
-                *("--out", as_argument(result)),
+            await run_dry.run(
+                jobs,
+                step=lambda text: context.step(f"dry run: {text}"),
+                say=lambda text: context.say(f"dry run: {text}"),
             )
-        context.say(f"dry run: {problem.strategy.name} aggregated their updates")
-        with context.step("dry run: the result is scored"):
-            await jobs.client(
-                "score",
-                *("--problem", place_of),
-                *("--arrays", as_argument(result / "aggregated.safetensors")),
-                *("--out", as_argument(score)),
-            )
-        context.say(f"dry run: the result was loaded and scored ({_metrics(score)} on fake data)")
 
 
 def _model_words(manifest: Manifest) -> str:
@@ -215,14 +179,3 @@ def _model_words(manifest: Manifest) -> str:
         f"{len(manifest.arrays)} arrays, {size_words(manifest.size_bytes)} an update, "
         f"{optimizer}, loss {manifest.loss}"
     )
-
-
-def _metrics(path: Path) -> str:
-    try:
-        metrics = json.loads(path.read_text())["metrics"]
-        return ", ".join(f"{name} {value:.3g}" for name, value in metrics.items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FedotaError(
-            "The job that scores the result wrote no result: this is a defect, report it.",
-            detail=repr(error),
-        ) from error

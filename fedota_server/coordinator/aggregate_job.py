@@ -38,11 +38,11 @@ from fedota_proto.update_checks import CheckedUpdate, check_train_update
 from fedota_server.coordinator import flower_private
 from fedota_server.coordinator.facts import declared_specs, plain_weight
 from fedota_server.coordinator.problem_checks import problem_checks
-from fedota_server.coordinator.tensor_file import read_tensors, write_tensors
 from fedota_server.strategies.build import build_strategy
 from fedota_server.strategies.declared_arrays import ARRAYS_KEY, METRICS_KEY, WEIGHT_KEY
 from fedota_server.strategies.flower_arrays import flower_arrays, record_of
 from fedota_server.strategies.metric_means import mean_metrics
+from fedota_server.tensor_file import read_tensors, write_tensors
 
 AGGREGATED_FILE = "aggregated.safetensors"
 RESULT_FILE = "result.json"

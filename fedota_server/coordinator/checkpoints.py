@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,24 +11,15 @@ from pathlib import Path
 from fedota_proto.errors import CheckpointError
 from fedota_proto.npy import npy_view
 from fedota_proto.records import Arrays
-from fedota_server.coordinator.checkpoint_index import CheckpointIndex, CheckpointKey
+from fedota_server.checkpoint_folder import KEEP_BYTES, CheckpointFolder, Part, bases_in
+from fedota_server.checkpoint_index import CheckpointKey
 from fedota_server.coordinator.history_rows import RoundRow, row_document, row_from_document
-from fedota_server.coordinator.tensor_file import (
-    TEMPORARY_SUFFIX,
-    fsync_folder,
-    read_metadata,
-    read_tensors,
-    write_tensors,
-)
 from fedota_server.strategies.state import StrategyState
+from fedota_server.tensor_file import fsync_folder, read_tensors, write_tensors
 
 logger = logging.getLogger(__name__)
 
 __all__ = ["KEEP_BYTES", "Checkpoint", "CheckpointKey", "CheckpointStore"]
-
-KEEP_BYTES = 2 << 30
-
-_FILE = re.compile(r"g(\d{4,})-r(\d{6,})\.(arrays|state)\.safetensors(\.damaged)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +89,18 @@ class CheckpointStore:
         self._folder = folder
         self._read_only = read_only
         self._lock = threading.Lock()
-        self._index = CheckpointIndex(keep_bytes)
-        self._generation = 0
         try:
             if not read_only:
                 folder.mkdir(parents=True, exist_ok=True)
-            self._scan()
+            self._files = CheckpointFolder(folder, keep_bytes)
+            if not read_only:
+                self._tidy()
         except OSError as error:
             raise CheckpointError(
                 f"The checkpoints in {folder.name} cannot be opened: {error.strerror}."
             ) from error
+        self._index = self._files.index
+        self._generation = self._files.generation
 
     @property
     def generation(self) -> int:
@@ -156,9 +148,11 @@ class CheckpointStore:
                     detail=repr(error),
                 ) from error
             self._generation = max(self._generation, key.generation)
-            for part, keys in zip(("arrays", "state"), self._index.prune(), strict=True):
-                for old in keys:
-                    self._path(old, part).unlink(missing_ok=True)
+            arrays, states = self._index.prune()
+            for old in arrays:
+                self._path(old, "arrays").unlink(missing_ok=True)
+            for old in states:
+                self._path(old, "state").unlink(missing_ok=True)
 
     def latest(self) -> Checkpoint | None:
         """Load the newest checkpoint that a round can start from.
@@ -286,7 +280,7 @@ class CheckpointStore:
                 metrics=json.loads(metadata["metrics"]),
                 row=row if isinstance(row, RoundRow) else None,
                 created_unix_s=float(metadata["created_unix_s"]),
-                base_round=_bases_in(metadata)[key.generation],
+                base_round=bases_in(metadata)[key.generation],
             )
         except (OSError, ValueError, KeyError, AttributeError) as error:
             raise CheckpointError(
@@ -301,50 +295,18 @@ class CheckpointStore:
 
     def _set_aside(self, key: CheckpointKey) -> None:
         with self._lock:
-            for part in ("arrays", "state"):
-                path = self._path(key, part)
+            for path in (self._path(key, "arrays"), self._path(key, "state")):
                 if path.exists():
                     path.rename(path.with_name(path.name + ".damaged"))
             self._index.set_aside(key)
             fsync_folder(self._folder)
 
-    def _scan(self) -> None:
-        sizes: dict[CheckpointKey, int] = {}
-        states: set[CheckpointKey] = set()
-        for path in sorted(self._folder.iterdir()):
-            if path.name.endswith(TEMPORARY_SUFFIX) and not self._read_only:
-                path.unlink()
-            if not (match := _FILE.fullmatch(path.name)):
-                continue
-            key = CheckpointKey(int(match[1]), int(match[2]))
-            self._generation = max(self._generation, key.generation)
-            if match[4]:
-                continue
-            if match[3] == "state":
-                states.add(key)
-            else:
-                sizes[key] = path.stat().st_size
-        bases: dict[int, int] = {}
-        for key in sorted(sizes, reverse=True):
-            if key.generation not in bases:
-                bases = {**self._read_bases(key), **bases}
-        for key in sorted(sizes):
-            self._index.add(key, sizes[key], bases, state=key in states)
-        if not self._read_only:
-            for key in states - set(sizes):
-                self._path(key, "state").unlink()
+    def _tidy(self) -> None:
+        """Remove what a crash left."""
+        for path in self._files.temporary:
+            path.unlink()
+        for key in self._files.stray_states:
+            self._path(key, "state").unlink()
 
-    def _read_bases(self, key: CheckpointKey) -> dict[int, int]:
-        try:
-            return _bases_in(read_metadata(self._path(key, "arrays")))
-        except (OSError, ValueError, KeyError, AttributeError):
-            return {}
-
-    def _path(self, key: CheckpointKey, part: str) -> Path:
-        name = f"g{key.generation:04d}-r{key.server_round:06d}.{part}.safetensors"
-        return self._folder / name
-
-
-def _bases_in(metadata: dict[str, str]) -> dict[int, int]:
-    bases = json.loads(metadata["bases"])
-    return {int(generation): int(base) for generation, base in bases.items()}
+    def _path(self, key: CheckpointKey, part: Part) -> Path:
+        return self._files.path(key, part)

@@ -17,7 +17,7 @@ from fedota_server.coordinator.facts import Facts
 from fedota_server.coordinator.history import COUNTED, LATE, REJECTED, History, RoundRow
 from fedota_server.coordinator.problem_checks import problem_checks
 from fedota_server.coordinator.round_key import RoundKey
-from fedota_server.coordinator.tensor_file import read_tensors
+from fedota_server.tensor_file import read_tensors
 
 _KINDS = {
     COUNTED: fl_round_pb2.COUNTED,

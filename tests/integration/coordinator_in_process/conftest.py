@@ -20,7 +20,7 @@ from fedota_server.coordinator.checkpoints import CheckpointStore
 from fedota_server.coordinator.history import History, RoundRow
 from fedota_server.coordinator.process import Coordinator
 from fedota_server.coordinator.settings import CoordinatorSettings
-from fedota_server.coordinator.tensor_file import write_tensors
+from fedota_server.tensor_file import write_tensors
 
 from .scripted_selector import ScriptedSelector
 from .scripted_webserver import ScriptedWebserver

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedota_server.coordinator.checkpoint_index import CheckpointIndex, CheckpointKey
+from fedota_server.checkpoint_index import CheckpointIndex, CheckpointKey
 
 
 def index_of(*keys: tuple[int, int], keep_bytes: int = 10**9, size: int = 100) -> CheckpointIndex:

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 from fedota_proto.npy import npy_view
 from fedota_proto.records import ArrayBytes
-from fedota_server.coordinator.tensor_file import read_metadata, read_tensors, write_tensors
+from fedota_server.tensor_file import read_metadata, read_tensors, write_tensors
 
 ARRAYS: dict[str, Any] = {
     "z": np.arange(6, dtype=np.float32).reshape(2, 3),
