@@ -2,10 +2,11 @@
 
 ::
 
-    [problem]    title, description, model
+    [problem]    title, description, setter, model
     [strategy]   name, and the strategy's parameters
     [rounds]     rounds, goal_count, over_selection, minimum_reports, the clocks
     [training]   local_epochs, batch_size, holdout_fraction, seed
+    [privacy]    clipping_norm, noise_multiplier, delta: may be left out; then no noise is demanded
     [data]       kind, minimum_examples, [[data.columns]]
 """
 
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from fedota_proto.data_format import Column, ColumnType, TableFormat, read_data_format
 from fedota_proto.errors import ProblemFileError
+from fedota_proto.privacy_rules import PrivacyRules, read_privacy
 from fedota_proto.problem_rules import (
     RoundRules,
     TrainingRules,
@@ -38,6 +40,7 @@ __all__ = [
     "Column",
     "ColumnType",
     "ParameterSpec",
+    "PrivacyRules",
     "Problem",
     "RoundRules",
     "StrategyChoice",
@@ -51,7 +54,8 @@ __all__ = [
 
 PROBLEM_FILE = "problem.toml"
 PROBLEM_FILE_MAX_BYTES = 1 << 20
-SECTIONS = ("problem", "strategy", "rounds", "training", "data")
+SECTIONS = ("problem", "strategy", "rounds", "training", "privacy", "data")
+_OPTIONAL = ("training", "privacy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,10 @@ class Problem:
         Name of the ``.keras`` file beside problem.toml.
     strategy, rounds, training, data
         One for each section.
+    privacy
+        The noise that clients must add to their updates; None: none is demanded.
+    setter
+        Who sets the problem, as data holders and their policies name them; may be empty.
     """
 
     title: str
@@ -75,6 +83,8 @@ class Problem:
     rounds: RoundRules
     training: TrainingRules
     data: TableFormat
+    privacy: PrivacyRules | None = None
+    setter: str = ""
 
 
 def read_problem(folder: Path) -> Problem:
@@ -161,10 +171,16 @@ def _parse(text: str, source: str, folder: Path | None) -> Problem:
     description = about.text(
         "description", default="", longest=20_000, may_be_empty=True, many_lines=True
     )
+    setter = about.text("setter", default="", may_be_empty=True)
     model_file = _read_model_file(about, folder)
     rounds = read_rounds(rounds_reader)
     training = read_training(training_reader)
-    readers = (about, rounds_reader, training_reader)
+    readers = [about, rounds_reader, training_reader]
+    privacy = None
+    if "privacy" in tables:
+        privacy_reader = reader_of("privacy")
+        privacy = read_privacy(privacy_reader)
+        readers.append(privacy_reader)
     belongs = {
         key: f"it belongs in {reader.place}" for reader in readers for key in reader.known_keys
     }
@@ -177,7 +193,9 @@ def _parse(text: str, source: str, folder: Path | None) -> Problem:
     )
     data = read_data_format(reader_of("data"))
     mistakes.raise_if_any()
-    return Problem(title, description, model_file, strategy, rounds, training, data)
+    return Problem(
+        title, description, model_file, strategy, rounds, training, data, privacy, setter
+    )
 
 
 def _read_model_file(reader: TableReader, folder: Path | None) -> str:
@@ -238,7 +256,7 @@ def _sections(document: dict[str, object], mistakes: Mistakes) -> dict[str, dict
             mistakes.add(f"[{name}]", f"must be a section, not {shown(table)}")
         elif name in document:
             tables[name] = table
-        elif name not in misspelt and name != "training":
+        elif name not in misspelt and name not in _OPTIONAL:
             mistakes.add(f"[{name}]", "the section is missing")
     tables.setdefault("training", {})
     return tables

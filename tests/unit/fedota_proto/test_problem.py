@@ -12,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedota_proto.errors import ProblemFileError
-from fedota_proto.problem import Column, RoundRules, parse_problem, read_problem
+from fedota_proto.problem import (
+    Column,
+    PrivacyRules,
+    RoundRules,
+    parse_problem,
+    read_problem,
+)
 
 GOOD = """\
 [problem]
@@ -381,3 +387,22 @@ def test_says_that_it_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ProblemFileError, match=r"has no problem\.toml"):
         read_problem(tmp_path / "file")
+
+
+def test_noise_is_demanded_by_a_section_of_its_own() -> None:
+    assert parse_problem(GOOD).privacy is None
+    text = GOOD + "\n[privacy]\nclipping_norm = 0.5\nnoise_multiplier = 1.1\n"
+    assert parse_problem(text).privacy == PrivacyRules(0.5, 1.1, 1e-5)
+
+
+def test_noise_has_bounds() -> None:
+    text = GOOD + "\n[privacy]\nclipping_norm = 0\nnoise_multipler = 1.1\n"
+    first, second = mistakes(text)
+    assert first.startswith("[privacy] clipping_norm: must be a number above 0")
+    assert second == '[privacy] noise_multipler: is unknown; did you mean "noise_multiplier"?'
+
+
+def test_a_setter_may_be_named() -> None:
+    assert parse_problem(GOOD).setter == ""
+    text = changed(('title = "Breast cancer"', 'title = "T"\nsetter = "Institute of Oncology"'))
+    assert parse_problem(text).setter == "Institute of Oncology"
