@@ -1,0 +1,1 @@
+"""How the pages look: colours and fonts, and how Streamlit is set."""
