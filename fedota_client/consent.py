@@ -17,10 +17,18 @@ from fedota_proto.invite import Invite
 from fedota_proto.manifest import Manifest
 from fedota_proto.model_config import LayerSummary
 from fedota_proto.problem import Problem
+from fedota_proto.terms import (
+    STAYS,
+    arrays_words,
+    holdout_words,
+    leaves_words,
+    runs_words,
+    seen_by_words,
+    strategy_words,
+)
 from fedota_proto.units import size_words
 
 _ARRAYS_SHOWN = 40
-_HEADER_BYTES = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,26 +145,14 @@ def keras_terms(
         Whether this client takes part in evaluation.
     """
     spec = problem.strategy.spec
-    training = problem.training
-    update_bytes = manifest.size_bytes + _HEADER_BYTES * len(manifest.arrays)
-    metrics = list(dict.fromkeys(("num-examples", *manifest.metrics)))
-    loss = problem.strategy.spec.needs_loss
     runs = [
-        f"Keras trains the model below on the tables in {data}: {training.local_epochs} "
-        f"epoch{'s' if training.local_epochs != 1 else ''} a round, "
-        f"{training.batch_size} examples a step.",
-        f"{training.holdout_fraction:.0%} of the examples are never trained on; the model is "
-        "evaluated on them"
-        + (" after each round." if evaluates else " by nobody (no evaluation)."),
+        runs_words(problem.training, f"the tables in {data}"),
+        holdout_words(problem.training, evaluates=evaluates),
         f"The model's file ({size_words(model_bytes)}, SHA-256 {model_sha256[:16]}…) holds layers "
         "from Keras's own list and no code.",
-        f"The updates are combined by {spec.name}: {spec.summary}",
+        strategy_words(spec),
     ]
-    leaves = [
-        f"The trained model's arrays, {size_words(update_bytes)} a round, and the numbers "
-        f"{', '.join(metrics)}" + (" (the loss in training too)." if loss else "."),
-        f"{len(manifest.arrays)} array{'s' if len(manifest.arrays) != 1 else ''}:",
-    ]
+    leaves = [leaves_words(manifest, spec), f"{arrays_words(manifest)}:"]
     return Terms(
         problem=problem.title or invite.title,
         problem_id=invite.problem_id,
@@ -164,8 +160,8 @@ def keras_terms(
         runs=tuple(runs),
         leaves=tuple(leaves),
         goes_to=_goes_to(invite),
-        seen_by=f"A single update of yours can be seen by {spec.seen_by}.",
-        stays="No example leaves; the numbers above are counts and averages over yours.",
+        seen_by=seen_by_words(spec),
+        stays=STAYS,
         lasts=_lasts(rounds_wanted, problem.rounds.rounds),
         layers=layers,
         arrays=tuple(

@@ -6,13 +6,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from fedota_client.jobs.files import write_arrays, write_text
+from fedota_client.jobs.files import write_arrays, write_json, write_text
 from fedota_client.jobs.loading import load_model
 from fedota_proto.errors import ModelFileError
 from fedota_proto.model_file import read_weights
 
 MANIFEST_FILE = "manifest.json"
 INITIAL_FILE = "initial.safetensors"
+LAYERS_FILE = "layers.json"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -36,7 +37,10 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="fedota-client job inspect", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="a .keras file")
     parser.add_argument(
-        "--out", type=Path, required=True, help=f"folder for {MANIFEST_FILE} and {INITIAL_FILE}"
+        "--out",
+        type=Path,
+        required=True,
+        help=f"folder for {MANIFEST_FILE}, {INITIAL_FILE} and {LAYERS_FILE}",
     )
     given = parser.parse_args(arguments)
     inspect_model(given.model, given.out)
@@ -44,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def inspect_model(model: Path, out: Path) -> None:
-    """Write manifest.json and initial.safetensors of a model.
+    """Write manifest.json, initial.safetensors and, for people, layers.json of a model.
 
     Parameters
     ----------
@@ -72,4 +76,5 @@ def inspect_model(model: Path, out: Path) -> None:
             place=odd,
         )
     write_arrays(out / INITIAL_FILE, loaded.arrays())
+    write_json(out / LAYERS_FILE, {"layers": loaded.layers()})
     write_text(out / MANIFEST_FILE, manifest.to_json() + "\n")

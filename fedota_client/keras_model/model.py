@@ -18,7 +18,12 @@ from fedota_client.failures import TaskFailedError
 from fedota_client.keras_model.errors import KERAS_ERRORS, first_line, translated
 from fedota_client.keras_model.saved_state import walk_saved_state
 from fedota_client.keras_model.steps import Steps
-from fedota_client.keras_model.summary import loss_name, named_tensors, optimizer_summary
+from fedota_client.keras_model.summary import (
+    layer_table,
+    loss_name,
+    named_tensors,
+    optimizer_summary,
+)
 from fedota_proto.errors import ModelFileError
 from fedota_proto.manifest import Manifest, ManifestArray
 from fedota_proto.model_file import ModelLimits, check_model_file
@@ -163,6 +168,10 @@ class KerasModel:
             ManifestArray(name, v.dtype, tuple(v.shape), id(v) in trainable)
             for name, v in self._variables.items()
         )
+
+    def layers(self) -> list[dict[str, Any]]:
+        """List the layers, as `layer_table` does."""
+        return layer_table(self._model)
 
     def set_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Make these the model's weights.

@@ -67,3 +67,44 @@ def optimizer_summary(optimizer: Any) -> dict[str, Any]:
     settings = optimizer.get("config", {}).items()
     plain = {k: v for k, v in settings if k != "name" and isinstance(v, str | int | float | bool)}
     return {"name": str(optimizer.get("class_name", "")), **plain}
+
+
+def layer_table(model: Any) -> list[dict[str, Any]]:
+    """List a model's layers as Keras's own summary does.
+
+    Parameters
+    ----------
+    model
+        Built.
+
+    Returns
+    -------
+    list of dict
+        For each layer of the outermost model in order: ``name``, ``type`` (its class), ``shape``
+        of its output in words (empty where it has none), and ``parameters``, how many numbers it
+        holds.
+    """
+    return [
+        {
+            "name": layer.name,
+            "type": type(layer).__name__,
+            "shape": _output_shape(layer),
+            "parameters": int(layer.count_params()) if layer.built else 0,
+        }
+        for layer in model.layers
+    ]
+
+
+def _output_shape(layer: Any) -> str:
+    try:
+        output = layer.output
+    except (AttributeError, ValueError):
+        return ""  # a layer of a model that was not built from inputs, or one that is used twice
+    tensors = list(output.values()) if isinstance(output, dict) else output
+    shapes = tensors if isinstance(tensors, list | tuple) else [tensors]
+    return ", ".join(_shape_words(one.shape) for one in shapes)
+
+
+def _shape_words(shape: Sequence[int | None]) -> str:
+    sizes = ["batch", *("any" if size is None else str(size) for size in shape[1:])]
+    return f"({', '.join(sizes)})"

@@ -92,6 +92,9 @@ def test_inspect_writes_the_manifest_and_the_files_own_weights(folder: Path) -> 
     assert manifest.optimizer["name"] == "SGD"
     assert manifest.optimizer["learning_rate"] == pytest.approx(0.1)
     assert [one.shape for one in manifest.inputs] == [(2,)]
+    assert json.loads((folder / "layers.json").read_text())["layers"] == [
+        {"name": "dense", "type": "Dense", "shape": "(batch, 1)", "parameters": 3}
+    ]
     assert initial.keys() == stored.keys()
     assert all(np.array_equal(initial[name], stored[name]) for name in stored)
 
