@@ -14,7 +14,8 @@ from pathlib import Path
 from alembic import command
 from sqlalchemy import create_engine
 
-from fedota_server.webserver.database import Database, migration_config
+from fedota_server.webserver.database import Database
+from fedota_server.webserver.schema import migration_config
 
 
 def main(revision: str, message: str) -> None:

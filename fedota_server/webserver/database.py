@@ -9,17 +9,12 @@ nobody.
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import sqlalchemy.orm
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -28,7 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
 from fedota_proto.errors import DatabaseError, FolderError, InternalError, UsageError
-from fedota_server.webserver import tables
+from fedota_server.webserver.schema import bring_up_to_date, current_revision, wait_in_line
 
 BUSY_TIMEOUT_S = 10.0
 
@@ -38,7 +33,6 @@ _CONNECTIONS = 8
 _MORE_CONNECTIONS = 32
 # Lock and statement timeouts, deadlock, too many connections.
 _BUSY_STATES = frozenset({"55P03", "57014", "40P01", "53300"})
-_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Database:
@@ -87,7 +81,7 @@ class Database:
         """
         connection = session.connection()  # begins, if nothing has yet
         if not self.is_sqlite:
-            _wait_for(connection, what)
+            wait_in_line(connection, what)
 
     def migrate(self) -> None:
         """Bring the schema up to this release's, in one transaction.
@@ -103,7 +97,7 @@ class Database:
             _make_file(Path(self._url.database or ""))
         try:
             with self._engine.connect() as connection:
-                self._migrate(connection)
+                bring_up_to_date(connection)
         except (OperationalError, PoolTimeoutError) as error:
             raise _as_database_error(error) from error
 
@@ -117,32 +111,13 @@ class Database:
         """
         try:
             with self._reading.connect() as connection:
-                return MigrationContext.configure(connection).get_current_revision() or ""
+                return current_revision(connection)
         except (OperationalError, PoolTimeoutError) as error:
             raise _as_database_error(error) from error
 
     def close(self) -> None:
         """Close every connection that no session uses."""
         self._engine.dispose()
-
-    def _migrate(self, connection: Connection) -> None:
-        if self.is_sqlite:
-            # A table that is made anew drops its old self, which foreign keys would not let go.
-            _run_outside(connection, "PRAGMA foreign_keys = OFF")
-        try:
-            with connection.begin():
-                if not self.is_sqlite:
-                    connection.execute(text("SET LOCAL statement_timeout = 0"))
-                    _wait_for(connection, "migrate")
-                _refuse_foreign(connection)
-                config = migration_config()
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
-                if self.is_sqlite:
-                    _refuse_dangling(connection)
-        finally:
-            if self.is_sqlite:
-                _run_outside(connection, "PRAGMA foreign_keys = ON")
 
 
 class DatabaseSession(Session):
@@ -193,19 +168,6 @@ def row_id(value: int | None) -> int:
     if value is None:
         raise InternalError("A row was used before it was written.")
     return value
-
-
-def migration_config() -> Config:
-    """Make the configuration that Alembic's commands take."""
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return config
-
-
-def newest_revision() -> str:
-    """Tell the revision that this release brings a database to."""
-    return ScriptDirectory.from_config(migration_config()).get_current_head() or ""
 
 
 def _parsed(url: str) -> URL:
@@ -282,20 +244,6 @@ def _prepare_postgresql(connection: Any, _: ConnectionPoolEntry) -> None:
     connection.commit()
 
 
-def _wait_for(connection: Connection, what: str) -> None:
-    """Wait in line for PostgreSQL's lock of this name, held until the transaction ends."""
-    connection.execute(
-        text("SELECT pg_advisory_xact_lock(:key)"), {"key": zlib.crc32(what.encode())}
-    )
-
-
-def _run_outside(connection: Connection, statement: str) -> None:
-    """Run what SQLite takes only outside a transaction."""
-    raw = connection.connection.driver_connection
-    assert raw is not None  # noqa: S101 - the connection is open
-    raw.execute(statement)
-
-
 def _may_write(session: sqlalchemy.orm.Session) -> bool:
     transaction = session.get_transaction()
     return transaction is not None and transaction.origin is SessionTransactionOrigin.BEGIN
@@ -312,42 +260,6 @@ def _refuse_execute(state: ORMExecuteState) -> None:
     if not state.is_select and not _may_write(state.session):
         raise InternalError(
             "A database session wrote without session.begin().", detail=str(state.statement)
-        )
-
-
-def _refuse_foreign(connection: Connection) -> None:
-    """Refuse a schema that this release cannot bring up to its own."""
-    current = MigrationContext.configure(connection).get_current_heads()
-    known = {
-        script.revision
-        for script in ScriptDirectory.from_config(migration_config()).walk_revisions()
-    }
-    unknown = sorted(set(current) - known)
-    if unknown:
-        raise DatabaseError(
-            f"The database is of revision {', '.join(unknown)}, which this release does not know: "
-            "it was used by a newer release of Fedota, or by another program. Install that "
-            "release, restore a backup that this one made, or name another database in "
-            "FEDOTA_DATABASE_URL."
-        )
-    if not current:
-        taken = sorted(
-            set(inspect(connection).get_table_names()) & set(tables.User.metadata.tables)
-        )
-        if taken:
-            raise DatabaseError(
-                f"The database holds tables that Fedota did not make ({', '.join(taken)}): name "
-                "an empty database in FEDOTA_DATABASE_URL."
-            )
-
-
-def _refuse_dangling(connection: Connection) -> None:
-    dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-    if dangling:
-        raise DatabaseError(
-            "Rows of the database point to rows that are not there, so it was left as it is: "
-            "restore a backup.",
-            detail=repr(dangling[:20]),
         )
 
 

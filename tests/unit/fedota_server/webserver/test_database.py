@@ -10,12 +10,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
+from alembic.command import upgrade
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from fedota_proto.errors import DatabaseError, FolderError, InternalError, UsageError
-from fedota_server.webserver.database import Database, newest_revision
+from fedota_server.webserver import schema
+from fedota_server.webserver.database import Database
+from fedota_server.webserver.schema import newest_revision
 from fedota_server.webserver.tables import PlatformSetting, ProblemRow, User, WebSession
 
 
@@ -104,10 +108,11 @@ def test_another_programs_database_is_refused(bare_url: str) -> None:
 def test_a_revision_that_fails_leaves_the_schema_as_it_was(
     bare_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail_at_last(*_: object) -> None:
+    def upgrade_and_fail(config: Config, revision: str) -> None:
+        upgrade(config, revision)
         raise DatabaseError("broken")
 
-    monkeypatch.setattr("alembic.command.upgrade", _upgrade_then(fail_at_last))
+    monkeypatch.setattr(schema.command, "upgrade", upgrade_and_fail)
     database = Database(bare_url)
     with pytest.raises(DatabaseError, match="broken"):
         database.migrate()
@@ -116,16 +121,6 @@ def test_a_revision_that_fails_leaves_the_schema_as_it_was(
     database.migrate()
     assert database.revision() == newest_revision()
     database.close()
-
-
-def _upgrade_then(after: object) -> object:
-    from alembic.command import upgrade
-
-    def both(*arguments: object) -> None:
-        upgrade(*arguments)  # type: ignore[arg-type]
-        after()  # type: ignore[operator]
-
-    return both
 
 
 def test_foreign_keys_hold(database: Database) -> None:
