@@ -7,7 +7,7 @@
     [rounds]     rounds, goal_count, over_selection, minimum_reports, the clocks
     [training]   local_epochs, batch_size, holdout_fraction, seed
     [privacy]    clipping_norm, noise_multiplier, delta: may be left out; then no noise is demanded
-    [data]       kind, minimum_examples, [[data.columns]]
+    [data]       kind, minimum_examples, and what that kind declares: [[data.columns]], classes …
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedota_proto.data_format import Column, ColumnType, TableFormat, read_data_format
+from fedota_proto.data_format import (
+    Column,
+    ColumnType,
+    DataFormat,
+    TableFormat,
+    read_data_format,
+)
 from fedota_proto.errors import ProblemFileError
 from fedota_proto.privacy_rules import PrivacyRules, read_privacy
 from fedota_proto.problem_rules import (
@@ -39,6 +45,7 @@ from fedota_proto.toml_reader import Mistakes, TableReader, nearest, shown
 __all__ = [
     "Column",
     "ColumnType",
+    "DataFormat",
     "ParameterSpec",
     "PrivacyRules",
     "Problem",
@@ -82,7 +89,7 @@ class Problem:
     strategy: StrategyChoice
     rounds: RoundRules
     training: TrainingRules
-    data: TableFormat
+    data: DataFormat
     privacy: PrivacyRules | None = None
     setter: str = ""
 
