@@ -16,12 +16,12 @@ from fedota_client.connection import Member
 from fedota_client.dialing import Dialer
 from fedota_client.home import ClientHome
 from fedota_client.progress import Display
-from fedota_client.release import release
 from fedota_client.run import ClientRun
 from fedota_client.settings import ClientSettings
 from fedota_client.worker_handle import WORKER_COMMAND, Loaded, WorkerHandle
 from fedota_proto.credential import new_session_id
 from fedota_proto.invite import Invite
+from fedota_proto.release import release
 
 _STOPPED_BY = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 

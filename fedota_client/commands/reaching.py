@@ -10,9 +10,9 @@ from fedota_client.dialing import Dialer
 from fedota_client.home import ClientHome
 from fedota_client.participation import make_member
 from fedota_client.progress import Display, PlainDisplay, RichDisplay
-from fedota_client.release import release
 from fedota_client.settings import ClientSettings
 from fedota_proto.invite import Invite
+from fedota_proto.release import release
 
 
 def dialer_of(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from fedota_client.release import release
 from fedota_proto.credential import PROTOCOL
+from fedota_proto.release import release
 
 
 def version() -> None:
