@@ -1,0 +1,118 @@
+"""The form that data must have, as a person who has some wants to read it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from fedota_proto.data_format import (
+    ArraysFormat,
+    Column,
+    DataFormat,
+    DeclaredArray,
+    ImagesFormat,
+    TableFormat,
+    TextFormat,
+)
+from ui.parts.words import count, joined, number, plain
+
+_VALUES_SHOWN = 8
+_CHANNELS = {1: "grey", 3: "colour", 4: "colour with transparency"}
+
+
+def format_words(data: DataFormat) -> str:
+    """Say in a sentence what data is needed."""
+    fewest = f"at least {count(data.minimum_examples, 'example')}"
+    target = joined(data.target_names)
+    match data:
+        case TableFormat():
+            return (
+                f"A table with {count(len(data.inputs), 'column')} from which {target} is "
+                f"predicted, {fewest}."
+            )
+        case ImagesFormat():
+            colour = _CHANNELS.get(data.channels, f"{data.channels} channels")
+            fit = "others are made to fit" if data.resize else "others are refused"
+            return (
+                f"Pictures (PNG or JPEG) in a folder for each of {len(data.classes)} classes, "
+                f"{data.width} × {data.height} pixels, {colour} ({fit}), {fewest}."
+            )
+        case TextFormat():
+            return (
+                f"Text files in a folder for each of {len(data.classes)} classes, up to "
+                f"{number(data.longest)} characters each, {fewest}."
+            )
+        case ArraysFormat():
+            return (
+                f"NumPy files (.npz) with {count(len(data.inputs), 'array')} from which {target} "
+                f"is predicted, {fewest}."
+            )
+
+
+def _range_words(one: Column | DeclaredArray) -> str:
+    unit = f" {one.unit}" if one.unit else ""
+    if one.minimum is not None and one.maximum is not None:
+        return f"{number(one.minimum)} to {number(one.maximum)}{unit}"
+    if one.minimum is not None:
+        return f"from {number(one.minimum)}{unit}"
+    if one.maximum is not None:
+        return f"up to {number(one.maximum)}{unit}"
+    return one.unit
+
+
+def allowed_words(values: tuple[str, ...]) -> str:
+    """List allowed values, the first of many."""
+    shown = ", ".join(values[:_VALUES_SHOWN])
+    rest = len(values) - _VALUES_SHOWN
+    return f"{shown} … and {rest} more" if rest > 0 else shown
+
+
+def column_values(column: Column) -> str:
+    """Say what may stand in a column."""
+    words = [allowed_words(column.classes) if column.classes else _range_words(column)]
+    if column.longest:
+        words.append(f"at most {count(column.longest, 'character')}")
+    if column.pattern:
+        words.append(f"matching {column.pattern}")
+    if column.unique:
+        words.append("no value twice")
+    if column.optional:
+        words.append("may be empty")
+    return ", ".join(word for word in words if word)
+
+
+def _use(column: Column) -> str:
+    if column.target:
+        return "predicted"
+    return "input" if column.used else "only checked"
+
+
+def _rows(data: DataFormat) -> pd.DataFrame:
+    match data:
+        case TableFormat():
+            return pd.DataFrame(
+                [(one.name, one.type, column_values(one), _use(one)) for one in data.columns],
+                columns=["column", "type", "values", "use"],
+            )
+        case ArraysFormat():
+            return pd.DataFrame(
+                [
+                    (
+                        one.name,
+                        one.dtype,
+                        " × ".join(map(str, one.shape)) or "one number",
+                        f"classes 0 to {one.classes - 1}" if one.classes else _range_words(one),
+                        "predicted" if one.target else "input",
+                    )
+                    for one in data.arrays
+                ],
+                columns=["array", "type", "shape of an example", "values", "use"],
+            )
+        case _:
+            return pd.DataFrame({"class (a folder's name)": list(data.classes)})
+
+
+def show_data_needed(data: DataFormat) -> None:
+    """Show the sentence and the columns, classes or arrays."""
+    st.markdown(plain(format_words(data)))
+    st.dataframe(_rows(data), hide_index=True, alt="The form that the data must have")

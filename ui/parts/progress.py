@@ -1,0 +1,112 @@
+"""How a problem's training goes: figures, curves, and what its rounds took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from fedota_server.webserver.statuses import Status
+from fedota_server.webserver.views import EvaluationView, ProblemView, RoundView
+from ui.parts.charts import durations, learning_curve, participation, traffic
+from ui.parts.curves import metric_names
+from ui.parts.empty import show_empty
+from ui.parts.words import duration, number, size_words
+
+_METRICS_SHOWN = 4
+
+
+def _newest_scores(evaluations: Sequence[EvaluationView]) -> dict[str, tuple[float, float | None]]:
+    """Return each metric of the newest federated evaluation, with its change since the one before."""
+    line = sorted(
+        (one for one in evaluations if one.source == "federated" and not one.superseded),
+        key=lambda one: (one.generation, one.server_round),
+    )
+    if not line:
+        return {}
+    before = line[-2].metrics if len(line) > 1 else {}
+    return {
+        name: (value, value - before[name] if name in before else None)
+        for name, value in line[-1].metrics.items()
+    }
+
+
+def show_figures(
+    view: ProblemView, rounds: Sequence[RoundView], evaluations: Sequence[EvaluationView]
+) -> None:
+    """Show where it stands, in a few large numbers."""
+    completed = [one for one in rounds if one.completed and not one.superseded]
+    newest = max(completed, key=lambda one: one.row_id, default=None)
+    scores = _newest_scores(evaluations)
+    with st.grid(min_column_width=150, gap="small"):
+        st.metric("Rounds completed", f"{view.completed_round} of {view.rounds}", border=True)
+        for name in metric_names([one for one in evaluations if not one.superseded])[:2]:
+            if name in scores:
+                value, change = scores[name]
+                st.metric(
+                    name.capitalize(),
+                    number(value),
+                    None if change is None else f"{change:+.3g}",
+                    delta_color="inverse" if name == "loss" else "normal",
+                    help="On the holders' held-out examples, and the change since the round before.",
+                    border=True,
+                )
+        if newest is not None:
+            st.metric(
+                "Reports in the newest round",
+                f"{newest.reported} of {newest.admitted}",
+                help="Updates that were counted, of the clients that were admitted.",
+                border=True,
+            )
+            took = sum(sum(one.stage_s.values()) for one in completed) / len(completed)
+            st.metric(
+                "A round takes", duration(took), help="On average of those shown.", border=True
+            )
+        st.metric("Data holders", number(view.members), border=True)
+
+
+def show_curves(evaluations: Sequence[EvaluationView]) -> None:
+    """Show a curve for each metric, two beside each other where there is room."""
+    names = metric_names(evaluations)
+    if not names:
+        return
+    with st.grid(2, min_column_width=320, gap="medium"):
+        for name in names[:_METRICS_SHOWN]:
+            _chart(name.capitalize(), learning_curve(evaluations, name), f"curve_{name}")
+    if len(names) > _METRICS_SHOWN:
+        with st.expander(f"{len(names) - _METRICS_SHOWN} more metrics"):
+            for name in names[_METRICS_SHOWN:]:
+                _chart(name.capitalize(), learning_curve(evaluations, name), f"curve_{name}")
+
+
+def _chart(title: str, chart: object, key: str) -> None:
+    with st.container(border=True):
+        st.markdown(f"**{title}**")
+        st.altair_chart(chart, key=key, alt=title)  # type: ignore[arg-type]
+
+
+def show_rounds_charts(rounds: Sequence[RoundView]) -> None:
+    """Show who took part, how long the stages took, and what travelled."""
+    received = sum(one.received_bytes for one in rounds)
+    sent = sum(one.sent_bytes for one in rounds)
+    with st.grid(2, min_column_width=320, gap="medium"):
+        _chart("Participation", participation(rounds), "participation")
+        _chart("Duration, by stage", durations(rounds), "durations")
+        _chart(
+            f"Traffic: {size_words(received)} received, {size_words(sent)} sent",
+            traffic(rounds),
+            "traffic",
+        )
+
+
+def show_nothing_yet(view: ProblemView) -> None:
+    """Show why there is no curve yet, and what to do next."""
+    words = {
+        Status.READY: "It is published: data holders can join. Training begins when its setter "
+        "starts it.",
+        Status.WAITING: "Fewer clients are connected than a round needs. It begins by itself as "
+        "soon as enough are here.",
+        Status.RUNNING: "The first round is under way; its result appears here when it is "
+        "completed.",
+    }.get(Status(view.status), "No round has been completed.")
+    show_empty("No round yet", words, "timeline")
