@@ -24,6 +24,7 @@ from fedota_server.commands import (
     run_app,
     serve,
     status,
+    up,
 )
 from fedota_server.commands.context import CommandContext
 from fedota_server.commands.plain_help import PlainCommand
@@ -133,6 +134,7 @@ for operation in (
 app.command(cls=PlainCommand)(export.export)
 app.command(name="run-app", cls=PlainCommand)(run_app.run_app)
 app.command(cls=PlainCommand)(demo.demo)
+app.command(cls=PlainCommand)(up.up)
 
 
 def run(arguments: Sequence[str]) -> int:

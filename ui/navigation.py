@@ -45,10 +45,15 @@ class PageEntry:
         """Tell whether the page is for somebody."""
         return self.role is None or self.role in account.roles
 
+    @property
+    def script(self) -> Path:
+        """Its script."""
+        return _PAGES / f"{self.file}.py"
+
     def page(self) -> Page:
         """Make it for Streamlit."""
         return st.Page(
-            _PAGES / f"{self.file}.py",
+            self.script,
             title=self.title,
             icon=f":material/{self.icon}:",
             url_path=self.url_path or None,
@@ -80,7 +85,7 @@ def pages_for(account: Account) -> Mapping[str, list[Page]]:
     """List the pages that somebody is shown, by section of the navigation."""
     sections: dict[str, list[Page]] = {}
     for entry in ENTRIES:
-        if entry.shown_to(account):
+        if entry.shown_to(account) and entry.script.exists():
             sections.setdefault(entry.section or _PROBLEMS, []).append(entry.page())
     return sections
 

@@ -113,7 +113,7 @@ def local_path(wanted: str) -> str:
     """Return where somebody wanted to go if that is a page of this site, else the home page."""
     if not wanted.startswith("/") or wanted.startswith("//") or "\\" in wanted:
         return _HOME
-    if not wanted.isprintable() or urlsplit(wanted).netloc:
+    if not (wanted.isascii() and wanted.isprintable()) or urlsplit(wanted).netloc:
         return _HOME
     return wanted
 

@@ -35,6 +35,7 @@ def options(settings: WebserverSettings, cookie_secret: str) -> dict[str, Any]:
         "client.toolbarMode": "minimal",
         "client.showSidebarNavigation": False,
         "client.allowedOrigins": [settings.page_url],
+        "logger.level": "warning",
         "logger.enableRich": False,
         "logger.hideWelcomeMessage": True,
         "runner.magicEnabled": False,
