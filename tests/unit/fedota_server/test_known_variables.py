@@ -5,6 +5,7 @@ from fedota_client.settings import ClientSettings
 from fedota_proto.settings_check import KNOWN_VARIABLES, variables_of
 from fedota_selector.settings import SelectorSettings
 from fedota_server.coordinator.settings import CoordinatorSettings
+from fedota_server.engine_proxy.settings import EngineProxySettings
 from fedota_server.settings import FedotaSettings
 from fedota_server.webserver.settings import WebserverSettings
 
@@ -14,6 +15,7 @@ CLASSES = (
     SelectorSettings,
     ClientSettings,
     WorkerSettings,
+    EngineProxySettings,
 )
 
 

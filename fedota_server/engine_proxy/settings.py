@@ -1,0 +1,32 @@
+"""Settings of the engine's proxy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class EngineProxySettings(BaseSettings):
+    """From ``FEDOTA_ENGINE_PROXY_*`` variables."""
+
+    model_config = SettingsConfigDict(env_prefix="FEDOTA_ENGINE_PROXY_", frozen=True)
+
+    engine: Path = Field(
+        default=Path("/var/run/docker.sock"), description="The engine's own socket."
+    )
+    listen: Path = Field(description="The socket that the webserver is given.")
+    group: int = Field(default=10001, ge=1, description="Group that may use that socket.")
+    platform: str = Field(
+        default="fedota",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,30}$",
+        description="The platform's name: label and beginning of the name of all that it makes.",
+    )
+    folder: Path = Field(description="The platform's folder on the host; mounts are below it.")
+    images: str = Field(
+        default="fedota/coordinator:latest fedota/selector:latest fedota/client:latest",
+        description="The images that may be run, with their tags, between spaces.",
+    )
+    port_first: int = Field(default=20_000, ge=1024, le=65_535, description="Lowest port.")
+    port_last: int = Field(default=20_999, ge=1024, le=65_535, description="Highest port.")
