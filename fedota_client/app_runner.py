@@ -82,6 +82,10 @@ class AppRunner:
         """Return the fields of the ``loaded`` frame; an app does not say what data it has."""
         return {"examples": 0, "train_examples": 0, "holdout_examples": 0, "details": ""}
 
+    def aside(self) -> dict[str, Any]:
+        """Return nothing: an app's replies leave as they are."""
+        return {}
+
     def run(self, task: Task, records: Records, progress: Progress) -> Records:
         """Let the app answer one message.
 

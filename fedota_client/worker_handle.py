@@ -8,8 +8,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from fedota_client.failures import TaskFailedError
@@ -56,10 +56,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class WorkResult:
-    """What a task brought: the worker's payload and its hash (32 bytes)."""
+    """What a task brought: the worker's payload and its hash (32 bytes).
+
+    `privacy` says what it costs, empty where no noise was added.
+    """
 
     update_sha256: bytes
     payload: memoryview
+    privacy: Mapping[str, Any] = field(default_factory=dict)
 
 
 class WorkerHandle:
@@ -163,7 +167,11 @@ class WorkerHandle:
             ) from None
         if frame.kind == "failed":
             raise TaskFailedError(str(frame.fields["code"]), str(frame.fields["reason"]))
-        return WorkResult(bytes.fromhex(frame.fields["update_sha256"]), frame.payload)
+        return WorkResult(
+            bytes.fromhex(frame.fields["update_sha256"]),
+            frame.payload,
+            frame.fields.get("privacy") or {},
+        )
 
     def kill(self) -> None:
         """End the process at once; none is started any more. `close` is still to be called."""

@@ -10,7 +10,9 @@ kind     fields beside ``payload_bytes``
 ======== ========================================================================================
 to the worker
 -------------------------------------------------------------------------------------------------
-load     ``mode`` "keras": ``model_path, manifest_path, problem_toml, data_dir``;
+load     ``mode`` "keras": ``model_path, manifest_path, problem_toml, data_dir, share_metrics``
+         and, where noise is added, ``noise {clipping_norm, noise_multiplier, delta, epsilon_max,
+         ledger}``;
          ``mode`` "app": ``app_dir, node_config, run_config``; both: ``node_id, run_id``
 task     ``task_id, message_type, round {generation, server_round, attempt}, node_id, deadline_s,
          message_id, group_id``, and a payload
@@ -20,7 +22,8 @@ from the worker
 -------------------------------------------------------------------------------------------------
 loaded   ``examples, train_examples, holdout_examples, details``
 progress ``task_id, epoch, epochs, batch, batches, loss``
-result   ``task_id, update_sha256`` (hex of `payload_sha256`), and a payload
+result   ``task_id, update_sha256`` (hex of `payload_sha256`), where noise was added ``privacy
+         {epsilon_round, epsilon_total, delta, updates}``, and a payload
 failed   ``task_id, code, reason``
 error    ``code, public_message``: the load failed
 ======== ========================================================================================

@@ -13,6 +13,7 @@ from fedota_client.failures import TaskFailedError
 from fedota_client.holdout import holdout_mask
 from fedota_client.keras_environment import WorkerSettings, import_keras_model
 from fedota_client.model_inputs import InputLayout
+from fedota_client.shared_metrics import ShareMetrics
 from fedota_client.table_data import read_tables
 from fedota_client.worker.tasks import Progress, Task, task_seed
 from fedota_proto.errors import FolderError, ModelFileError, StreamError
@@ -24,6 +25,7 @@ from fedota_proto.units import size_words
 
 if TYPE_CHECKING:
     from fedota_client.keras_model import KerasModel
+    from fedota_client.noise.guard import UpdateGuard
 
 ARRAYS, METRICS, CONFIG = "arrays", "metrics", "config"
 WEIGHT_KEY = "num-examples"
@@ -44,6 +46,10 @@ class KerasTasks:
         Loaded and compiled.
     examples
         All of the holder's.
+    share
+        How exactly weight and metrics are told.
+    guard
+        Clips and noises what leaves, with the account of its cost; None leaves it as it is.
 
     Raises
     ------
@@ -54,7 +60,14 @@ class KerasTasks:
     names_updates = True
 
     def __init__(
-        self, problem: Problem, manifest: Manifest, model: KerasModel, examples: Examples
+        self,
+        problem: Problem,
+        manifest: Manifest,
+        model: KerasModel,
+        examples: Examples,
+        *,
+        share: ShareMetrics = ShareMetrics.EXACT,
+        guard: UpdateGuard | None = None,
     ) -> None:
         if set(model.array_specs()) != set(manifest.arrays):
             raise ModelFileError(
@@ -64,6 +77,9 @@ class KerasTasks:
         self._problem = problem
         self._manifest = manifest
         self._model = model
+        self._share = share
+        self._guard = guard
+        self._aside: dict[str, Any] = {}
         layout = InputLayout(problem.data, model.inputs, model.outputs)
         held_out = holdout_mask(examples, problem.training.holdout_fraction)
         self._train = layout.arrange(examples.take(~held_out))
@@ -81,7 +97,8 @@ class KerasTasks:
         Parameters
         ----------
         fields
-            ``model_path, manifest_path, problem_toml, data_dir``.
+            ``model_path, manifest_path, problem_toml, data_dir``, and where they are given
+            ``share_metrics, noise``.
         settings
             Of this process.
 
@@ -100,7 +117,15 @@ class KerasTasks:
         examples = read_tables(Path(fields["data_dir"]), problem.data)
         model_path = Path(fields["model_path"])
         check_model_file(model_path)  # also before Keras is imported, which takes seconds
-        return cls(problem, manifest, import_keras_model(settings).load(model_path), examples)
+        model = import_keras_model(settings).load(model_path)
+        return cls(
+            problem,
+            manifest,
+            model,
+            examples,
+            share=ShareMetrics(fields.get("share_metrics", ShareMetrics.EXACT)),
+            guard=_guard(fields.get("noise")),
+        )
 
     def loaded(self) -> dict[str, Any]:
         """Return the fields of the ``loaded`` frame."""
@@ -113,6 +138,10 @@ class KerasTasks:
             f"{size_words(self._manifest.size_bytes)}, optimizer "
             f"{self._manifest.optimizer.get('name', '')}, loss {self._manifest.loss}",
         }
+
+    def aside(self) -> dict[str, Any]:
+        """Return what the last update cost in privacy, where noise was added."""
+        return self._aside
 
     def run(self, task: Task, records: Records, progress: Progress) -> Records:
         """Do one task.
@@ -140,12 +169,20 @@ class KerasTasks:
             raise TaskFailedError(
                 "message-type", f"A published problem has no tasks of type {task.message_type!r}."
             )
-        self._model.set_arrays(_received(records))
+        self._aside = {}
+        received = _received(records)
+        self._model.set_arrays(received)
         if task.message_type == "evaluate":
             return self._evaluated(progress)
-        return self._trained(task, records, progress)
+        return self._trained(task, records, received, progress)
 
-    def _trained(self, task: Task, records: Records, progress: Progress) -> Records:
+    def _trained(
+        self,
+        task: Task,
+        records: Records,
+        received: Mapping[str, np.ndarray],
+        progress: Progress,
+    ) -> Records:
         from fedota_client.keras_model import TrainingPlan
 
         rules = self._problem.training
@@ -156,13 +193,17 @@ class KerasTasks:
             proximal_mu=_proximal_mu(records),
         )
         progress.epochs = plan.epochs
-        received = {}
+        before = {}
         if self._problem.strategy.spec.needs_loss:
             # QFedAvg weighs a holder by F_k(w^t), the loss of the model as it was received
             # (Li et al., ICLR 2020, arXiv:1905.10497, algorithm 2), and not as it was trained.
-            received[LOSS] = self._model.evaluate(*self._train, on_batch=progress)[LOSS]
-        results = {**self._model.train(*self._train, plan, progress), **received}
+            before[LOSS] = self._model.evaluate(*self._train, on_batch=progress)[LOSS]
+        results = {**self._model.train(*self._train, plan, progress), **before}
         arrays = self._model.arrays()
+        if self._guard is not None:
+            trainable = self._manifest.trainable_names
+            arrays, spent = self._guard.apply(received, arrays, trainable)
+            self._aside = {"privacy": spent.fields()}
         return Records(
             arrays={ARRAYS: {n: ArrayBytes.from_numpy(arrays[n]) for n in self._manifest.names}},
             metrics={METRICS: self._metrics(self._counts[0], results)},
@@ -179,8 +220,16 @@ class KerasTasks:
         return Records(metrics={METRICS: self._metrics(count, results)}, order=[METRICS])
 
     def _metrics(self, count: int, results: Mapping[str, float]) -> dict[str, Any]:
-        declared = self._manifest.metrics
-        return {WEIGHT_KEY: count, **{name: results[name] for name in declared if name in results}}
+        declared = {name: results[name] for name in self._manifest.metrics if name in results}
+        return {WEIGHT_KEY: self._share.weight(count), **self._share.metrics(declared)}
+
+
+def _guard(fields: Mapping[str, Any] | None) -> UpdateGuard | None:
+    if not fields:
+        return None
+    from fedota_client.noise.guard import UpdateGuard
+
+    return UpdateGuard.load(fields)
 
 
 def _said_of_target(reason: str, problem: Problem) -> str:

@@ -124,4 +124,4 @@ def do_task(mailbox: Mailbox, runner: TaskRunner, frame: Frame) -> None:
         return
     parts = payload_parts(update)
     digest = payload_sha256(parts).hex() if runner.names_updates else ""
-    mailbox.send("result", {**name, "update_sha256": digest}, parts)
+    mailbox.send("result", {**name, "update_sha256": digest, **runner.aside()}, parts)

@@ -65,6 +65,16 @@ class TaskRunner(Protocol):
         """Return the fields of the ``loaded`` frame."""
         ...
 
+    def aside(self) -> dict[str, Any]:
+        """Return what the client alone is told of the last update; it does not leave the machine.
+
+        Returns
+        -------
+        dict
+            Fields of the ``result`` frame: ``privacy``, or nothing.
+        """
+        ...
+
     def run(self, task: Task, records: Records, progress: Progress) -> Records:
         """Do one task.
 

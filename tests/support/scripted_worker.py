@@ -60,6 +60,10 @@ class ScriptedRunner:
         examples = {"train_examples": self._weight, "holdout_examples": self._weight}
         return {"examples": 2 * self._weight, **examples, "details": "scripted"}
 
+    def aside(self) -> dict[str, Any]:
+        """Return nothing: no noise is added."""
+        return {}
+
     def run(self, task: Task, records: Records, progress: Progress) -> Records:
         """Ask, then answer the task."""
         self._obey(self._order(task, progress))
