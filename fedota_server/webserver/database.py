@@ -58,6 +58,11 @@ class Database:
     def __repr__(self) -> str:
         return f"Database({self._url.render_as_string(hide_password=True)!r})"
 
+    @property
+    def file(self) -> Path | None:
+        """SQLite's file; None for PostgreSQL."""
+        return Path(self._url.database or "").absolute() if self.is_sqlite else None
+
     def session(self) -> DatabaseSession:
         """Open a session; objects stay readable after its end.
 

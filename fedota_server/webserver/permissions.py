@@ -68,6 +68,7 @@ class Action(StrEnum):
     SEE_AUDIT = "see the audit log"
     CHANGE_SETTINGS = "change the platform's settings"
     SEE_METRICS = "see the platform's metrics"
+    BACK_UP = "back the platform up or restore it"
 
 
 _EVERYBODY = frozenset({Relation.ANYBODY})
@@ -110,6 +111,7 @@ ALLOWED: Mapping[Action, frozenset[Relation]] = {
     Action.SEE_AUDIT: _ADMIN,
     Action.CHANGE_SETTINGS: _ADMIN,
     Action.SEE_METRICS: _ADMIN,
+    Action.BACK_UP: _ADMIN,
 }
 
 
