@@ -7,6 +7,7 @@
     ├── ProblemFileError           problem.toml, every mistake at once
     ├── ModelFileError             a .keras file that is refused
     ├── DataError                  the holder's data does not keep the format
+    ├── PolicyError                the institution's policy forbids it (exit code 3)
     ├── FolderError                a folder lacks something, or something is in the way
     ├── InviteError                malformed, expired, used, foreign, revoked
     ├── AuthenticationError        a challenge, a signature or a peer's role is wrong
@@ -95,6 +96,14 @@ class DataError(FedotaError):
 
     code = "data"
     status = grpc.StatusCode.INVALID_ARGUMENT
+
+
+class PolicyError(FedotaError):
+    """Something that the policy of the data holder's institution forbids."""
+
+    code = "policy"
+    status = grpc.StatusCode.PERMISSION_DENIED
+    exit_code = 3
 
 
 class FolderError(FedotaError):
