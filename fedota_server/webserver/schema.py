@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
-from alembic import command
+import alembic.command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -37,7 +37,7 @@ def bring_up_to_date(connection: Connection) -> None:
             _refuse_foreign(connection)
             config = migration_config()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            alembic.command.upgrade(config, "head")
             if sqlite:
                 _refuse_dangling(connection)
     finally:
@@ -70,6 +70,12 @@ def newest_revision() -> str:
     return ScriptDirectory.from_config(migration_config()).get_current_head() or ""
 
 
+def known_revisions() -> frozenset[str]:
+    """List every revision that this release knows."""
+    scripts = ScriptDirectory.from_config(migration_config()).walk_revisions()
+    return frozenset(script.revision for script in scripts)
+
+
 def _run_outside(connection: Connection, statement: str) -> None:
     """Run what SQLite takes only outside a transaction."""
     raw = connection.connection.driver_connection
@@ -80,11 +86,7 @@ def _run_outside(connection: Connection, statement: str) -> None:
 def _refuse_foreign(connection: Connection) -> None:
     """Refuse a schema that this release cannot bring up to its own."""
     current = MigrationContext.configure(connection).get_current_heads()
-    known = {
-        script.revision
-        for script in ScriptDirectory.from_config(migration_config()).walk_revisions()
-    }
-    unknown = sorted(set(current) - known)
+    unknown = sorted(set(current) - known_revisions())
     if unknown:
         raise DatabaseError(
             f"The database is of revision {', '.join(unknown)}, which this release does not know: "

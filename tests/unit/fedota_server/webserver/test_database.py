@@ -17,7 +17,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from fedota_proto.errors import DatabaseError, FolderError, InternalError, UsageError
-from fedota_server.webserver import schema
 from fedota_server.webserver.database import Database
 from fedota_server.webserver.schema import newest_revision
 from fedota_server.webserver.tables import PlatformSetting, ProblemRow, User, WebSession
@@ -112,7 +111,7 @@ def test_a_revision_that_fails_leaves_the_schema_as_it_was(
         upgrade(config, revision)
         raise DatabaseError("broken")
 
-    monkeypatch.setattr(schema.command, "upgrade", upgrade_and_fail)
+    monkeypatch.setattr("alembic.command.upgrade", upgrade_and_fail)
     database = Database(bare_url)
     with pytest.raises(DatabaseError, match="broken"):
         database.migrate()
