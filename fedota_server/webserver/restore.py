@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlmodel import Session
 
 from fedota_proto.errors import ConflictError, DatabaseError, FolderError
@@ -22,7 +20,7 @@ from fedota_server.webserver import audit
 from fedota_server.webserver.backup_archive import HOME, TABLES, BackupHead, no_backup, place_of
 from fedota_server.webserver.database import Database
 from fedota_server.webserver.permissions import Action, Actor, require
-from fedota_server.webserver.schema import current_revision, migration_config
+from fedota_server.webserver.schema import current_revision, known_revisions, migration_config
 from fedota_server.webserver.table_dump import (
     database_files,
     is_empty,
@@ -176,14 +174,11 @@ class Restore:
 
 
 def _refuse_unknown(head: BackupHead) -> None:
-    try:
-        ScriptDirectory.from_config(migration_config()).get_revision(head.revision)
-    except CommandError as error:
+    if head.revision not in known_revisions():
         raise DatabaseError(
             f"This backup was made by release {head.release}, whose database this one does not "
-            "know: restore it with that release, or a newer one.",
-            detail=str(error),
-        ) from error
+            "know: restore it with that release, or a newer one."
+        )
 
 
 def _extract(file: Path, place: Path) -> BackupHead:

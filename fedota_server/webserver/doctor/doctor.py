@@ -1,0 +1,89 @@
+"""All checks, in the order in which one would look."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from fedota_proto.errors import FedotaError
+from fedota_server.spawners.base import Spawner
+from fedota_server.spawners.process import ProcessSpawner
+from fedota_server.webserver.client_files import ClientFiles
+from fedota_server.webserver.database import Database
+from fedota_server.webserver.doctor.certificates import check_certificates
+from fedota_server.webserver.doctor.clock import check_clock
+from fedota_server.webserver.doctor.database import check_database
+from fedota_server.webserver.doctor.finding import Finding, fine, problem
+from fedota_server.webserver.doctor.folder import check_disk, check_folder
+from fedota_server.webserver.doctor.ports import Listener, check_ports, listeners
+from fedota_server.webserver.doctor.programs import check_programs
+from fedota_server.webserver.settings import WebserverSettings
+
+
+class Doctor:
+    """Look at an installation, whether it runs or not; nothing is made but the client's wheel.
+
+    Parameters
+    ----------
+    settings
+        The webserver's, with the platform's folder.
+    clock
+        The date.
+    make_spawner
+        Makes a spawner whose logs go to a folder.
+    find_listeners
+        Tells which ports of this machine are listened on, and by whom.
+    """
+
+    def __init__(
+        self,
+        settings: WebserverSettings,
+        *,
+        clock: Callable[[], float] = time.time,
+        make_spawner: Callable[[Path], Spawner] = ProcessSpawner,
+        find_listeners: Callable[[], Mapping[int, Listener]] = listeners,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._make_spawner = make_spawner
+        self._find_listeners = find_listeners
+
+    def checks(self) -> list[Finding]:
+        """Run every check; one that fails is a finding too. Takes a few seconds at most.
+
+        Returns
+        -------
+        list of Finding
+            In a fixed order.
+        """
+        settings, home = self._settings, self._settings.home
+        database = Database(settings.database_address)
+        try:
+            checks: Mapping[str, Callable[[], list[Finding]]] = {
+                "folder": lambda: check_folder(home),
+                "disk": lambda: check_disk(home),
+                "database": lambda: check_database(database),
+                "certificates": lambda: check_certificates(settings, self._clock()),
+                "clock": lambda: check_clock(home, database, self._clock),
+                "ports": lambda: check_ports(settings, self._find_listeners()),
+                "programs": lambda: check_programs(self._make_spawner),
+                "client": lambda: _check_client(home),
+            }
+            return [finding for name, check in checks.items() for finding in _run(name, check)]
+        finally:
+            database.close()
+
+
+def _run(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:
+    try:
+        return check()
+    except FedotaError as error:
+        return [problem(name, error.public_message, "Do what the sentence before says.")]
+
+
+def _check_client(home: Path) -> list[Finding]:
+    if not home.is_dir():
+        return []
+    wheel = ClientFiles(home).bundle().wheel
+    return [fine("client", f"data holders install {wheel.name}")]
