@@ -6,13 +6,14 @@ import streamlit as st
 
 from ui.navigation import only_account, pages_for
 from ui.session import account
+from ui.sign_out import show_sign_out
+from ui.theme import ICON
 
-st.set_page_config(page_title="Fedota", page_icon=":material/hub:", layout="wide")
+st.set_page_config(page_title="Fedota", page_icon=str(ICON), layout="wide")
 
 someone = account()
 pages = only_account() if someone.must_change_password else pages_for(someone)
 page = st.navigation(pages)
 with st.sidebar:
-    st.caption(f"Signed in as {someone.email}")
-    st.html('<form method="post" action="/logout"><button type="submit">Sign out</button></form>')
+    show_sign_out(someone)
 page.run()

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ui.routes.form_page import ICON_PATH, STYLE_PATH, style_sheet
+from ui.theme import ICON
 
-_ICON = Path(__file__).parents[1] / "theme" / "icon.svg"
 _ONE_HOUR = {"Cache-Control": "public, max-age=3600"}
 
 
 def look_routes() -> list[BaseRoute]:
     """List the routes of the style sheet and of the icon, which browsers ask for by two names."""
-    style, icon = style_sheet(), _ICON.read_bytes()
+    style, icon = style_sheet(), ICON.read_bytes()
 
     async def show_style(request: Request) -> Response:
         return Response(style, media_type="text/css", headers=_ONE_HOUR)

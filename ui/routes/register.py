@@ -12,7 +12,7 @@ from fedota_proto.errors import FedotaError
 from ui.routes.answers import retry_after_s, status_of
 from ui.routes.form_page import Field, FormPage, message_page
 from ui.routes.sign_in import LOGIN
-from ui.routes.site import Site, browser_words, in_thread, local_path, read_form
+from ui.routes.site import Site, browser_of, in_thread, local_path, read_form
 
 REGISTER, SETUP = "/register", "/setup"
 
@@ -85,7 +85,7 @@ class Register:
                 fields.get("password", ""),
                 code=fields.get("code", ""),
                 address=self._site.address(request),
-                browser=browser_words(request.headers),
+                browser=browser_of(request),
             )
         except FedotaError as error:
             view = await in_thread(self._accounts.registration)

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 from fedota_proto.errors import FedotaError
 from ui.routes.answers import retry_after_s, status_of
 from ui.routes.form_page import Field, FormPage
-from ui.routes.site import Site, browser_words, in_thread, local_path, read_form
+from ui.routes.site import Site, browser_of, in_thread, local_path, read_form
 
 LOGIN, LOGOUT = "/login", "/logout"
 
@@ -56,7 +56,7 @@ class SignIn:
                 email,
                 fields.get("password", ""),
                 address=self._site.address(request),
-                browser=browser_words(request.headers),
+                browser=browser_of(request),
             )
         except FedotaError as error:
             form = await self._form(wanted, email)

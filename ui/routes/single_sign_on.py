@@ -29,7 +29,7 @@ from fedota_proto.errors import FedotaError
 from fedota_server.webserver.settings import WebserverSettings
 from ui.routes.answers import status_of
 from ui.routes.form_page import message_page
-from ui.routes.site import Site, browser_words, in_thread, local_path
+from ui.routes.site import Site, browser_of, in_thread, local_path
 
 BEGIN, FINISH = "/login/sso", "/login/sso/done"
 _WANTED = "fedota_wanted"
@@ -130,7 +130,7 @@ class SingleSignOn:
                 email,
                 str(identity.get("name") or email),
                 identity.get("email_verified") is True,
-                browser=browser_words(request.headers),
+                browser=browser_of(request),
             )
         except FedotaError as error:
             return message_page(

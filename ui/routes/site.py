@@ -8,7 +8,6 @@ from typing import ParamSpec, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request
 
 from fedota_proto.errors import UsageError
@@ -118,28 +117,6 @@ def local_path(wanted: str) -> str:
     return wanted
 
 
-_BROWSERS = (
-    ("Edg/", "Edge"),
-    ("OPR/", "Opera"),
-    ("Firefox/", "Firefox"),
-    ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"),
-)
-_SYSTEMS = (
-    ("Android", "Android"),
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Windows", "Windows"),
-    ("Mac OS X", "macOS"),
-    ("Linux", "Linux"),
-)
-
-
-def browser_words(headers: Headers) -> str:
-    """Name a browser as its owner would: ``Firefox on Linux``."""
-    agent = headers.get("user-agent", "")
-    browser = next((name for mark, name in _BROWSERS if mark in agent), "")
-    system = next((name for mark, name in _SYSTEMS if mark in agent), "")
-    if browser and system:
-        return f"{browser} on {system}"
-    return browser or system or agent[:60] or "unknown"
+def browser_of(request: Request) -> str:
+    """Return what a browser says of itself."""
+    return request.headers.get("user-agent", "")

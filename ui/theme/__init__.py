@@ -1,1 +1,7 @@
-"""How the pages look: colours and fonts, and how Streamlit is set."""
+"""How the pages look: colours, fonts and icon, and how Streamlit is set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ICON = Path(__file__).with_name("icon.svg")

@@ -1,0 +1,75 @@
+"""The servers that run, problem by problem."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+import streamlit as st
+
+from fedota_server.webserver.views.problem import ServerView
+from ui.parts.badges import SERVER_COLOURS, badge
+from ui.parts.empty import show_empty
+from ui.parts.links import link
+from ui.parts.told import told
+from ui.parts.words import ago, count, plain
+from ui.session import account, platform
+
+_LINES = 200
+
+
+def _row(server: ServerView) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{plain(server.name)}**", width="content")
+        badge(server.state, SERVER_COLOURS)
+        restarts = count(max(0, server.starts - 1), "restart")
+        st.caption(f"since {ago(server.since_unix_s)} · {restarts} · `{server.address or '–'}`")
+    if server.detail:
+        st.caption(plain(server.detail))
+
+
+def _log(server: ServerView) -> None:
+    with told():
+        text = platform().problems.logs(
+            account().actor, server.problem_id, server.name, lines=_LINES
+        )
+        st.code(text or "The log is empty.", language=None, height=360)
+
+
+@st.fragment(run_every=5.0)
+def _servers() -> None:
+    servers = platform().problems.all_servers(account().actor)
+    if not servers:
+        show_empty(
+            "No servers run",
+            "A problem's coordinator and selectors are started when its setter starts it.",
+            "dns",
+        )
+    for problem_id, group in groupby(servers, key=lambda one: one.problem_id):
+        members = list(group)
+        with st.container(border=True):
+            link("problem", members[0].title or problem_id, problem_id)
+            for server in members:
+                _row(server)
+
+
+def _logs() -> None:
+    servers = platform().problems.all_servers(account().actor)
+    if not servers:
+        return
+    st.subheader("End of a log")
+    server = st.selectbox(
+        "Server", servers, format_func=lambda one: f"{one.title or one.problem_id}: {one.name}"
+    )
+    if server is not None:
+        _log(server)
+
+
+def show() -> None:
+    """Show the page."""
+    account()
+    st.title("Servers")
+    _servers()
+    _logs()
+
+
+show()
