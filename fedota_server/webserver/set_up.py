@@ -40,7 +40,7 @@ class SetUp(AccountDesk):
         """Return the code that `set_up` asks for: another one in each process, kept nowhere."""
         return self._code
 
-    def set_up(self, code: str, email: str, name: str, password: str) -> str:
+    def set_up(self, code: str, email: str, name: str, password: str, *, browser: str = "") -> str:
         """Make the first administrator, who is a problem setter and a data holder too.
 
         Returns
@@ -81,7 +81,7 @@ class SetUp(AccountDesk):
                 password_hash=password_hash,
             )
             audit.record(session, now, account_of(user).actor, "set the platform up", subject=email)
-            token = open_session(session, user, "", now, self._settings.session_days)
+            token = open_session(session, user, browser, now, self._settings.session_days)
         self._is_set_up.set()
         return token
 
