@@ -19,8 +19,7 @@ LOOPBACK = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"  # noqa: S104
 
 # Below the ports that systems hand out for outgoing connections, so that none is lost to one.
-_LOWEST, _COUNT = 20_000, 10_000
-_TRIES = 1_000
+DEFAULT_SPAN = (20_000, 29_999)
 
 
 @dataclass(frozen=True)
@@ -105,14 +104,22 @@ class Ports:
         """
         write_secret(path, (json.dumps(asdict(self), indent=1) + "\n").encode())
 
-    def with_selectors(self, count: int) -> Ports:
+    @property
+    def all(self) -> frozenset[int]:
+        """Every port."""
+        return frozenset((self.status, self.coordinator, *self.selectors))
+
+    def with_selectors(
+        self, count: int, taken: Iterable[int] = (), span: tuple[int, int] = DEFAULT_SPAN
+    ) -> Ports:
         """Return the same with ports for at least `count` selectors; those there stay."""
-        used = {self.status, self.coordinator, *self.selectors}
-        more = free_ports(max(0, count - len(self.selectors)), taken=used)
+        more = free_ports(max(0, count - len(self.selectors)), {*self.all, *taken}, span)
         return replace(self, selectors=(*self.selectors, *more))
 
 
-def choose_ports(host: str, selectors: int) -> Ports:
+def choose_ports(
+    host: str, selectors: int, taken: Iterable[int] = (), span: tuple[int, int] = DEFAULT_SPAN
+) -> Ports:
     """Choose free ports for a problem.
 
     Raises
@@ -120,11 +127,13 @@ def choose_ports(host: str, selectors: int) -> Ports:
     ServerStartError
         None can be found.
     """
-    status, coordinator, *rest = free_ports(2 + selectors)
+    status, coordinator, *rest = free_ports(2 + selectors, taken, span)
     return Ports(host, status, coordinator, tuple(rest))
 
 
-def free_ports(count: int, taken: Iterable[int] = ()) -> list[int]:
+def free_ports(
+    count: int, taken: Iterable[int] = (), span: tuple[int, int] = DEFAULT_SPAN
+) -> list[int]:
     """Find ports on which nothing listens.
 
     Parameters
@@ -132,7 +141,9 @@ def free_ports(count: int, taken: Iterable[int] = ()) -> list[int]:
     count
         How many.
     taken
-        Ports that are not to be chosen.
+        Ports that are not to be chosen, though nothing listens there now.
+    span
+        The lowest and the highest that may be chosen.
 
     Raises
     ------
@@ -140,17 +151,19 @@ def free_ports(count: int, taken: Iterable[int] = ()) -> list[int]:
         None can be found.
     """
     found: list[int] = []
+    lowest, highest = span
     taken = set(taken)
-    for _ in range(_TRIES):
+    candidates = [port for port in range(lowest, highest + 1) if port not in taken]
+    secrets.SystemRandom().shuffle(candidates)
+    for port in candidates:
         if len(found) == count:
-            return found
-        port = _LOWEST + secrets.randbelow(_COUNT)
-        if port not in taken and is_free(port):
-            taken.add(port)
+            break
+        if is_free(port):
             found.append(port)
+    if len(found) == count:
+        return found
     raise ServerStartError(
-        f"No {count} free ports between {_LOWEST} and {_LOWEST + _COUNT} were found: "
-        "end what listens there."
+        f"No {count} free ports between {lowest} and {highest} were found: end what listens there."
     )
 
 

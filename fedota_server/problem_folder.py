@@ -6,6 +6,7 @@
     DIR/.fedota/problem.json                          id, and the hash of the model taken in
     DIR/.fedota/manifest.json, initial.safetensors    from the model, by the inspect job
     DIR/.fedota/begun.json                            what the training began with
+    DIR/.fedota/test/test.csv                         on which the setter's webserver scores models
     DIR/.fedota/keys/  ports.json  coordinator/  logs/  invites/  events.jsonl
 """
 
@@ -19,7 +20,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -30,7 +31,7 @@ from fedota_proto.manifest import Manifest
 from fedota_proto.problem import PROBLEM_FILE, Problem, parse_problem, read_problem
 from fedota_server.authority import Authority, ProblemKeys
 from fedota_server.members import Members
-from fedota_server.ports import Ports, choose_ports
+from fedota_server.ports import DEFAULT_SPAN, LOOPBACK, Ports, choose_ports
 
 _ID_BYTES = 6
 _HASH_READ_BYTES = 1 << 20
@@ -83,6 +84,7 @@ class ProblemFolder:
         self.manifest_path = self.state / "manifest.json"
         self.initial_path = self.state / "initial.safetensors"
         self.ports_path = self.state / "ports.json"
+        self.test_path = self.state / "test" / "test.csv"
         self.members = Members(self.state / "invites")
         self._identity_path = self.state / "problem.json"
         self._begun_path = self.state / "begun.json"
@@ -132,6 +134,16 @@ class ProblemFolder:
             self._write_json(self._identity_path, asdict(found))
         return found
 
+    def begin(self, problem_id: str, created_unix_s: float) -> None:
+        """Name a problem whose folder is new.
+
+        Raises
+        ------
+        FolderError
+            It cannot be written.
+        """
+        self._write_json(self._identity_path, asdict(Identity(problem_id, created_unix_s)))
+
     def keys(self, platform: Authority) -> ProblemKeys:
         """Open the problem's keys; those that are missing are made.
 
@@ -149,7 +161,14 @@ class ProblemFolder:
             return None
         return ProblemKeys(self.keys_folder, identity.problem_id)
 
-    def ports(self, selectors: int, host: str = "") -> Ports:
+    def ports(
+        self,
+        selectors: int,
+        host: str = "",
+        *,
+        taken: Iterable[int] = (),
+        span: tuple[int, int] = DEFAULT_SPAN,
+    ) -> Ports:
         """Read the problem's ports, or choose them now; more are added for more selectors.
 
         Parameters
@@ -158,6 +177,10 @@ class ProblemFolder:
             How many selectors must have one.
         host
             How data holders reach this machine; empty keeps what it is, at first loopback.
+        taken
+            Ports that other problems keep.
+        span
+            The lowest and the highest that may be chosen.
 
         Raises
         ------
@@ -165,8 +188,8 @@ class ProblemFolder:
             The file is damaged or cannot be written; no ports are free.
         """
         kept = Ports.load(self.ports_path)
-        ports = kept or choose_ports(host or "127.0.0.1", selectors)
-        ports = replace(ports.with_selectors(selectors), host=host or ports.host)
+        ports = kept or choose_ports(host or LOOPBACK, selectors, taken, span)
+        ports = replace(ports.with_selectors(selectors, taken, span), host=host or ports.host)
         if ports != kept:
             ports.save(self.ports_path)
         return ports

@@ -36,6 +36,8 @@ WISHES: Mapping[str, frozenset[Status]] = {
     "roll back": frozenset({*TRAINING, Status.COMPLETED, Status.FAILED}),
     "scale": frozenset({Status.READY, *TRAINING, Status.FAILED}),
     "archive": frozenset({Status.READY, Status.COMPLETED, Status.FAILED}),
+    "join": frozenset({Status.READY, *TRAINING, Status.FAILED}),
+    "enrol clients in": frozenset({Status.READY, *TRAINING, Status.FAILED}),
 }
 
 

@@ -111,7 +111,7 @@ class DraftView:
         Which, whose; ``draft`` as long as it can be edited.
     title, description
         Description in Markdown.
-    data, strategy, rounds, training
+    data, strategy, rounds, training, privacy
         Sections as they would stand in problem.toml; empty where nothing was saved.
     admission, selectors
         ``anyone`` or ``approval``; how many selectors it starts with.
@@ -146,6 +146,7 @@ class DraftView:
     strategy: dict[str, Any] = field(default_factory=dict)
     rounds: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+    privacy: dict[str, Any] = field(default_factory=dict)
     model: ModelView | None = None
     test_file: str = ""
     problem: Problem | None = None

@@ -35,10 +35,10 @@ class ClientView:
     created_unix_s, expires_unix_s
         When it was enrolled; until when its invite can be used.
     rounds, counted, rejected
-        Rounds in which an update of its training was counted; updates that were counted; that were
-        not.
+        Rounds in which it took part; updates of its training that were counted, and that were
+        rejected.
     reasons
-        Why not.
+        Why updates were not counted.
     examples, size_bytes
         Examples behind the counted updates; bytes that it sent.
     """
@@ -68,7 +68,7 @@ class MembershipView:
     problem_id, title, status
         Of the problem.
     user_id, name, email
-        Of the holder; the e-mail address is told to the problem's setter and admins alone.
+        Of the holder; others than they, the problem's setter and admins never get to see this.
     state
         ``requested``, ``approved``, ``declined``, ``withdrawn``, ``left`` or ``revoked``.
     note

@@ -29,8 +29,8 @@ class ProblemCard:
         ``anyone`` or ``approval``.
     rounds, completed_round
         Wanted, and done so far.
-    inputs, target, minimum_examples
-        What data is needed: number of columns, name of the predicted one, fewest rows.
+    kind, needs, minimum_examples
+        What data is needed: its kind, the same in a few words, fewest examples.
     strategy, goal_count, minimum_reports
         How its rounds are run.
     members, requests
@@ -53,8 +53,8 @@ class ProblemCard:
     admission: str
     rounds: int
     completed_round: int
-    inputs: int
-    target: str
+    kind: str
+    needs: str
     minimum_examples: int
     strategy: str
     goal_count: int

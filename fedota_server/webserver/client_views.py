@@ -1,0 +1,114 @@
+"""Clients and what became of their updates, for any number of them in two queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from fedota_server.webserver.tables import ClientRow, UpdateRow
+from fedota_server.webserver.views.member import ClientView, ReasonView
+
+TRAIN = "train"
+ENDED = ("left", "revoked")
+_STATES = {"connected": "connected", "ready": "connected", "away": "away", "gone": "gone"}
+
+
+@dataclass
+class _Tally:
+    rounds: int = 0
+    counted: int = 0
+    rejected: int = 0
+    examples: float = 0.0
+    size_bytes: int = 0
+    reasons: list[ReasonView] = field(default_factory=list)
+
+
+def client_views(
+    session: Session,
+    clients: Sequence[ClientRow],
+    memberships: Mapping[int | None, str],
+    now: float,
+) -> list[ClientView]:
+    """Show clients.
+
+    Parameters
+    ----------
+    session
+        Open.
+    clients
+        Their rows.
+    memberships
+        The states of their memberships, by the membership's id.
+    now
+        Seconds since 1970.
+    """
+    tallies = _tallies(session, [client.node_id for client in clients])
+    return [
+        _view(
+            client,
+            tallies.get(client.node_id, _Tally()),
+            memberships.get(client.membership_id, ""),
+            now,
+        )
+        for client in clients
+    ]
+
+
+def client_state(client: ClientRow, membership: str, now: float) -> str:
+    """Say in a word how a client stands, as in `ClientView.state`."""
+    if client.last_change in ENDED:
+        return membership if membership in ENDED else client.last_change
+    if membership in ENDED:
+        return membership
+    if client.bound_unix_s is None and not client.last_change:
+        return "expired" if client.expires_unix_s < now else "never connected"
+    return _STATES.get(client.last_change, "gone")
+
+
+def _view(client: ClientRow, tally: _Tally, membership: str, now: float) -> ClientView:
+    state = client_state(client, membership, now)
+    return ClientView(
+        node_id=client.node_id,
+        name=client.name,
+        state=state,
+        since_unix_s=client.last_change_unix_s or client.bound_unix_s or client.created_unix_s,
+        selector=client.selector,
+        has_invite=state == "never connected",
+        created_unix_s=client.created_unix_s,
+        expires_unix_s=client.expires_unix_s,
+        rounds=tally.rounds,
+        counted=tally.counted,
+        rejected=tally.rejected,
+        reasons=tuple(tally.reasons),
+        examples=tally.examples,
+        size_bytes=tally.size_bytes,
+    )
+
+
+def _tallies(session: Session, node_ids: Sequence[int]) -> dict[int, _Tally]:
+    """Add up the updates of clients; rounds, examples and counts are those of their training."""
+    found: dict[int, _Tally] = {}
+    row = UpdateRow
+    groups: tuple[Any, ...] = (row.node_id, row.kind, row.outcome, row.code, row.reason)
+    columns = (*groups, func.count(), func.sum(row.weight), func.sum(row.size_bytes))
+    query = select(*columns).where(col(row.node_id).in_(node_ids)).group_by(*groups)
+    grouped: Iterable[Any] = session.exec(query)
+    for node_id, kind, outcome, code, reason, count, weight, size_bytes in grouped:
+        tally = found.setdefault(node_id, _Tally())
+        tally.size_bytes += int(size_bytes or 0)
+        if kind != TRAIN:
+            continue
+        tally.rounds += count
+        if outcome == "counted":
+            tally.counted += count
+            tally.examples += float(weight or 0.0)
+            continue
+        tally.rejected += count if outcome == "rejected" else 0
+        tally.reasons.append(ReasonView(outcome, code, reason, count))
+    for tally in found.values():
+        tally.reasons.sort(key=lambda one: (-one.count, one.code, one.reason))
+    return found
