@@ -1,0 +1,88 @@
+"""The platform: everything behind the web page, the API and the commands, put together once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cached_property
+
+from fedota_server.authority import PlatformHome
+from fedota_server.webserver.accounts import Accounts
+from fedota_server.webserver.audit import Audit
+from fedota_server.webserver.database import Database
+from fedota_server.webserver.live import Live
+from fedota_server.webserver.memberships import Memberships
+from fedota_server.webserver.platform_ports import PlatformPorts, platform_ports
+from fedota_server.webserver.problems.problems import Problems
+from fedota_server.webserver.settings import WebserverSettings
+
+
+class Platform:
+    """What pages, API and commands use.
+
+    Its use cases can be called from any thread, whether or not it is running. Running, it serves
+    the coordinators' status service and the data holders' fl_round service, and keeps the servers
+    of its problems as the database wants them; that takes the one process that holds the folder.
+
+    Parameters
+    ----------
+    settings
+        Of the webserver.
+    """
+
+    def __init__(self, settings: WebserverSettings) -> None:
+        self.settings = settings
+        self.home = PlatformHome(settings.home)
+        self.database = Database(settings.database_address)
+        self.live = Live()
+        self.audit = Audit(self.database)
+        self.accounts = Accounts(self.database, settings=settings)
+        self.problems = Problems(self.database, settings, self.home, wake=self.wake)
+        self.memberships = Memberships(
+            self.database, self.home, round_address=self.round_address, wake=self.wake
+        )
+
+    @classmethod
+    def open(cls, settings: WebserverSettings) -> Platform:
+        """Put the platform together; nothing runs, and nothing is read yet.
+
+        Raises
+        ------
+        UsageError
+            The database's URL names none.
+        """
+        return cls(settings)
+
+    @cached_property
+    def ports(self) -> PlatformPorts:
+        """The webserver's own ports, chosen at the first look.
+
+        Raises
+        ------
+        FolderError, ServerStartError
+            They cannot be read or kept; none is free.
+        """
+        return platform_ports(self.settings.home, round_port=self.settings.round_port)
+
+    def round_address(self) -> str:
+        """Return where data holders reach the webserver's fl_round service."""
+        return self.ports.round_address(self.settings.public_host)
+
+    def wake(self) -> None:
+        """Have whatever follows the database look at it now; any thread may call it."""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run for as long as the block lasts.
+
+        Raises
+        ------
+        FedotaError
+            The database cannot be brought up to date, or a port is taken.
+        """
+        self.home.init()
+        await asyncio.to_thread(self.database.migrate)
+        with contextlib.closing(self.database):
+            yield
