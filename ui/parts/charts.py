@@ -14,6 +14,8 @@ from ui.parts.curves import SOURCES, curve_points
 from ui.parts.words import duration, size_words
 from ui.theme.palette import CHART_COLOURS
 
+AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
+
 HEIGHT = 220
 _GOOD, _AMBER, _BLUE, _ROSE, _GREY = (*CHART_COLOURS[:4], CHART_COLOURS[7])
 _PARTICIPATION = {"counted": _GOOD, "rejected": _ROSE, "failed": _AMBER, "dropped": _GREY}
@@ -31,9 +33,7 @@ def _round_axis() -> alt.X:
     return alt.X("server_round:Q", title="server round", axis=axis, scale=scale)
 
 
-def learning_curve(
-    evaluations: Sequence[EvaluationView], metric: str
-) -> alt.LayerChart | alt.FacetChart:
+def learning_curve(evaluations: Sequence[EvaluationView], metric: str) -> AnyChart:
     """Draw one metric over the rounds.
 
     Parameters

@@ -6,18 +6,23 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from fedota_server.webserver.permissions import Actor
+from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.statuses import Status
 from fedota_server.webserver.views import EvaluationView, ProblemView, RoundView
-from ui.parts.charts import durations, learning_curve, participation, traffic
+from ui.parts.charts import AnyChart, durations, learning_curve, participation, traffic
 from ui.parts.curves import metric_names
 from ui.parts.empty import show_empty
+from ui.parts.rounds_table import ROUNDS_A_PAGE
+from ui.parts.told import told
 from ui.parts.words import duration, number, size_words
 
+EVERY_S = 4.0
 _METRICS_SHOWN = 4
 
 
 def _newest_scores(evaluations: Sequence[EvaluationView]) -> dict[str, tuple[float, float | None]]:
-    """Return each metric of the newest federated evaluation, with its change since the one before."""
+    """Return each metric of the newest federated evaluation, and its change since the last."""
     line = sorted(
         (one for one in evaluations if one.source == "federated" and not one.superseded),
         key=lambda one: (one.generation, one.server_round),
@@ -48,7 +53,7 @@ def show_figures(
                     number(value),
                     None if change is None else f"{change:+.3g}",
                     delta_color="inverse" if name == "loss" else "normal",
-                    help="On the holders' held-out examples, and the change since the round before.",
+                    help="On the holders' held-out examples; below, the change in a round.",
                     border=True,
                 )
         if newest is not None:
@@ -79,10 +84,10 @@ def show_curves(evaluations: Sequence[EvaluationView]) -> None:
                 _chart(name.capitalize(), learning_curve(evaluations, name), f"curve_{name}")
 
 
-def _chart(title: str, chart: object, key: str) -> None:
+def _chart(title: str, chart: AnyChart, key: str) -> None:
     with st.container(border=True):
         st.markdown(f"**{title}**")
-        st.altair_chart(chart, key=key, alt=title)  # type: ignore[arg-type]
+        st.altair_chart(chart, key=key, alt=title)
 
 
 def show_rounds_charts(rounds: Sequence[RoundView]) -> None:
@@ -110,3 +115,23 @@ def show_nothing_yet(view: ProblemView) -> None:
         "completed.",
     }.get(Status(view.status), "No round has been completed.")
     show_empty("No round yet", words, "timeline")
+
+
+def show_progress(platform: Platform, actor: Actor, view: ProblemView, *, live: bool) -> None:
+    """Show figures and charts; while it trains, anew every few seconds."""
+
+    @st.fragment(run_every=EVERY_S if live else None)
+    def progress() -> None:
+        with told():
+            pid = view.problem_id
+            now = platform.problems.view(actor, pid) if live else view
+            rounds = platform.problems.rounds(actor, pid, limit=ROUNDS_A_PAGE)
+            if not rounds:
+                show_nothing_yet(now)
+                return
+            evaluations = platform.problems.evaluations(actor, pid)
+            show_figures(now, rounds, evaluations)
+            show_curves(evaluations)
+            show_rounds_charts(rounds)
+
+    progress()

@@ -79,6 +79,11 @@ _RULES = f"""
   background: {BORDER};
 }}
 .fedota-bar > span {{ display: block; height: 100%; border-radius: .2rem; background: {ACCENT}; }}
+.fedota-button {{
+  display: inline-flex; align-items: center; min-height: 2.5rem; padding: .25rem .75rem;
+  border: 1px solid {BORDER}; border-radius: .5rem; color: inherit; text-decoration: none;
+}}
+.fedota-button:hover, .fedota-button:focus-visible {{ border-color: {ACCENT}; color: {ACCENT}; }}
 .fedota-clock {{ font-size: 1.05rem; font-variant-numeric: tabular-nums; max-width: 44rem; }}
 </style>
 """

@@ -1,0 +1,159 @@
+"""What a setter does with a problem: the buttons, and what is asked before some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from fedota_server.webserver.permissions import Action, Actor
+from fedota_server.webserver.platform import Platform
+from fedota_server.webserver.problems.drafts import SELECTORS_MAX
+from fedota_server.webserver.views import CommandView, ProblemView
+from ui.parts.confirm import ask_first
+from ui.parts.links import go
+from ui.parts.told import say_after_rerun, told
+from ui.parts.words import ago, count, plain
+
+COMMAND_WORDS = {
+    "pause": "Pause",
+    "resume": "Resume",
+    "stop": "Stop",
+    "roll_back_to": "Roll back",
+    "revoke": "Revoke a membership",
+}
+
+
+def show_actions(platform: Platform, actor: Actor, view: ProblemView) -> None:
+    """Show the buttons that this actor may press now, and no other."""
+    pid, may = view.problem_id, view.may
+    service = platform.problems
+    with st.container(horizontal=True, gap="small", key="actions"):
+        if Action.EDIT_PROBLEM in may and _button("Go on writing", "edit", first=True):
+            go("new_problem", pid)
+        if Action.START in may and _button("Start", "play_arrow", first=True):
+            _now(lambda: service.start(actor, pid), "Starting: the servers come up.")
+        if Action.RESUME in may and _button("Resume", "play_arrow", first=True):
+            _now(lambda: service.resume(actor, pid), "Resuming.")
+        if Action.PAUSE in may and _button("Pause", "pause"):
+            _now(lambda: service.pause(actor, pid), "It pauses after the open round.")
+        if Action.STOP in may and _button("Stop", "stop"):
+            _ask_to_stop(platform, actor, view)
+        if Action.ROLL_BACK in may and _button("Roll back", "undo"):
+            _ask_to_roll_back(platform, actor, view)
+        if Action.SCALE in may and _button("Scale", "dns"):
+            _ask_to_scale(platform, actor, view)
+        if Action.ARCHIVE in may and _button("Archive", "inventory_2"):
+            _ask_to_archive(platform, actor, view)
+    _show_open_commands(view)
+
+
+def _button(words: str, icon: str, *, first: bool = False) -> bool:
+    return st.button(
+        words,
+        type="primary" if first else "secondary",
+        icon=f":material/{icon}:",
+        key=f"action_{words}",
+    )
+
+
+def _now(act: Callable[[], object], done: str) -> None:
+    with told():
+        act()
+        say_after_rerun(done)
+        st.rerun()
+
+
+def _show_open_commands(view: ProblemView) -> None:
+    for one in view.open_commands:
+        st.caption(f":material/schedule: {plain(command_words(one))}")
+
+
+def command_words(one: CommandView) -> str:
+    """Say of a command that it waits for the coordinator."""
+    what = COMMAND_WORDS.get(one.what, one.what)
+    if one.what == "roll_back_to":
+        what += f" to round {one.value}"
+    words = f"{what}: asked for {ago(one.created_unix_s)}"
+    if one.what == "pause":
+        return f"{words}, the open round is finished first."
+    return f"{words}, the coordinator has not answered yet."
+
+
+def _ask_to_stop(platform: Platform, actor: Actor, view: ProblemView) -> None:
+    ask_first(
+        "Stop training for good?",
+        "The open round is abandoned and the problem is completed with its last checkpoint, "
+        f"round {view.completed_round} of {view.rounds}. Clients are told that it is finished. "
+        "To go on later instead, pause it.",
+        yes="Stop for good",
+        act=lambda: platform.problems.stop(actor, view.problem_id),
+        done="Stopping.",
+    )
+
+
+def _ask_to_archive(platform: Platform, actor: Actor, view: ProblemView) -> None:
+    ask_first(
+        "Archive this problem?",
+        "It leaves the catalogue, and nobody can join or train it any more. Its rounds and models "
+        "stay here. This cannot be undone.",
+        yes="Archive",
+        act=lambda: platform.problems.archive(actor, view.problem_id),
+        done="Archived.",
+    )
+
+
+def _ask_to_roll_back(platform: Platform, actor: Actor, view: ProblemView) -> None:
+    pid = view.problem_id
+
+    @st.dialog("Roll back to an earlier round?")
+    def dialog() -> None:
+        with told():
+            rounds = list(platform.problems.kept_rounds(actor, pid).state)[::-1]
+            earlier = [r for r in rounds if r < view.completed_round] or rounds
+            if not earlier:
+                st.markdown(
+                    "There is no round to roll back to yet: the strategy's state is kept of the "
+                    "last three rounds and of every tenth."
+                )
+                return
+            chosen = st.selectbox(
+                "Round",
+                earlier,
+                format_func=lambda one: f"round {one}" if one else "the published model",
+                help="Those whose strategy state is kept: the last three, and every tenth.",
+                key="roll_back_to",
+            )
+            st.markdown(
+                f"Training goes on from round {chosen}. The rounds after it stay in the history, "
+                "marked as superseded; the open round is abandoned. This cannot be undone."
+            )
+            if st.button(f"Roll back to round {chosen}", type="primary", key="confirm_yes"):
+                platform.problems.roll_back(actor, pid, int(chosen))
+                say_after_rerun(f"Rolling back to round {chosen}.")
+                st.rerun()
+
+    dialog()
+
+
+def _ask_to_scale(platform: Platform, actor: Actor, view: ProblemView) -> None:
+    @st.dialog("Change the number of selectors")
+    def dialog() -> None:
+        st.markdown(
+            "Selectors hold the clients' connections. When one is taken away, its clients move to "
+            "the others; a report that it held is sent again."
+        )
+        many = st.number_input(
+            "Selectors",
+            min_value=1,
+            max_value=SELECTORS_MAX,
+            value=view.selectors,
+            key="scale_to",
+        )
+        if st.button(f"Run {count(many, 'selector')}", type="primary", key="confirm_yes"):
+            with told():
+                platform.problems.scale(actor, view.problem_id, int(many))
+                say_after_rerun(f"{count(many, 'selector')} will run.")
+                st.rerun()
+
+    dialog()

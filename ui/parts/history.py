@@ -1,0 +1,42 @@
+"""The table of rounds, page by page."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from fedota_server.webserver.permissions import Actor
+from fedota_server.webserver.platform import Platform
+from fedota_server.webserver.views import ProblemView
+from ui.parts.progress import show_nothing_yet
+from ui.parts.rounds_table import ROUNDS_A_PAGE, show_rounds
+from ui.parts.told import told
+
+
+def show_history(platform: Platform, actor: Actor, view: ProblemView) -> None:
+    """Show the newest rounds, and older ones on demand."""
+
+    @st.fragment
+    def page() -> None:
+        place = f"rounds_before_{view.problem_id}"
+        with told():
+            rounds = platform.problems.rounds(
+                actor,
+                view.problem_id,
+                before=st.session_state.get(place),
+                limit=ROUNDS_A_PAGE + 1,
+            )
+            if not rounds:
+                show_nothing_yet(view)
+                return
+            rounds = sorted(rounds, key=lambda one: -one.row_id)
+            shown = rounds[:ROUNDS_A_PAGE]
+            show_rounds(shown, platform.problems.evaluations(actor, view.problem_id))
+            with st.container(horizontal=True):
+                if place in st.session_state and st.button("Newest", key="rounds_newest"):
+                    del st.session_state[place]
+                    st.rerun(scope="fragment")
+                if len(rounds) > ROUNDS_A_PAGE and st.button("Older", key="rounds_older"):
+                    st.session_state[place] = shown[-1].row_id
+                    st.rerun(scope="fragment")
+
+    page()

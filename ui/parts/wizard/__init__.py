@@ -1,0 +1,1 @@
+"""The form for a new problem: one file for each of its steps."""

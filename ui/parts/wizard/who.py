@@ -1,0 +1,73 @@
+"""Step 6: who may join, how many selectors, and a test file."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from fedota_server.webserver.permissions import Actor
+from fedota_server.webserver.platform import Platform
+from fedota_server.webserver.views import DraftView
+from ui.parts.told import say_after_rerun, told
+from ui.parts.wizard.steps import save, show_step_mistakes
+from ui.parts.words import plain
+from ui.upload_box import upload_box
+
+_ADMISSION = {
+    "approval": "Data holders whom I approve",
+    "anyone": "Every data holder of this platform",
+}
+SELECTORS_MAX = 64
+
+
+def show(platform: Platform, actor: Actor, draft: DraftView) -> None:
+    """Show the step."""
+    show_step_mistakes(draft, "who")
+    pid = draft.problem_id
+    names = list(_ADMISSION)
+    with st.form("who", border=False):
+        admission = st.radio(
+            "Who may join",
+            names,
+            index=names.index(draft.admission) if draft.admission in names else 0,
+            format_func=_ADMISSION.__getitem__,
+            key=f"admission_{pid}",
+        )
+        selectors = st.number_input(
+            "Selectors",
+            min_value=1,
+            max_value=SELECTORS_MAX,
+            value=draft.selectors,
+            help="Processes that hold the clients' connections. Two let one fail unnoticed; more "
+            "are for hundreds of clients. You can change it while the problem trains.",
+            key=f"selectors_{pid}",
+        )
+        saved = st.form_submit_button("Save and go on", type="primary")
+
+    def act() -> None:
+        platform.problems.set_selectors(actor, pid, int(selectors))
+        platform.problems.set_admission(actor, pid, admission)
+
+    if saved:
+        save("who", act)
+    st.divider()
+    _show_test_file(platform, actor, draft)
+
+
+def _show_test_file(platform: Platform, actor: Actor, draft: DraftView) -> None:
+    st.markdown("**A test file of yours (optional)**")
+    st.caption(
+        "Examples in the declared form. Each round's model is scored on them here; the file is "
+        "never given to anybody, and data holders see the scores alone."
+    )
+    pid = draft.problem_id
+    if draft.test_file:
+        st.markdown(f":material/description: {plain(draft.test_file)}")
+        if st.button("Remove the test file"):
+            with told():
+                platform.problems.remove_test_file(actor, pid)
+                say_after_rerun("The test file is removed.")
+                st.rerun()
+    label = "Replace the test file" if draft.test_file else "Upload a test file"
+    if upload_box("test", pid, label, ".csv,.parquet,.npz,.zip") is not None:
+        say_after_rerun("The test file is here.")
+        st.rerun()
