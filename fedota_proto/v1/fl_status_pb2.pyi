@@ -588,7 +588,10 @@ class UpdateSettled(_message.Message):
 
     NODE_ID_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
     node_id: _builtins.int
+    size_bytes: _builtins.int
+    """of its arrays"""
     @_builtins.property
     def outcome(self) -> _fl_round_pb2.Outcome: ...
     def __init__(
@@ -596,10 +599,11 @@ class UpdateSettled(_message.Message):
         *,
         node_id: _builtins.int = ...,
         outcome: _fl_round_pb2.Outcome | None = ...,
+        size_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["node_id", b"node_id", "outcome", b"outcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["node_id", b"node_id", "outcome", b"outcome", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

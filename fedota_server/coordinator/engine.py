@@ -437,7 +437,9 @@ class Engine:
                     told = by_epoch.setdefault(epoch, pb.Settled())
                     told.outcomes.add(node_id=task.node_id, outcome=outcome)
             if self._report_updates:
-                update = status_pb.UpdateSettled(node_id=task.node_id, outcome=outcome)
+                update = status_pb.UpdateSettled(
+                    node_id=task.node_id, outcome=outcome, size_bytes=task.size_bytes
+                )
                 self.events.append(status_pb.Event(update=update))
         for epoch, told in by_epoch.items():
             self.roster.links[epoch].send(pb.CoordinatorMessage(settled=told))
