@@ -5,9 +5,10 @@
     key.pem          the client's private key, made here, never sent
     invite           the invite's line of text
     enrolled         exists once a selector has taken this key in: the invite is no longer sent
-    consent.json     what the owner agreed to, and its hash
+    consent.json     what the owner agreed to, and the hashes of what it rests on
     updates/         updates whose outcome is not known yet
     outcomes.jsonl   every outcome, as the coordinator signed it
+    privacy.jsonl    one line for each update that left with noise: what it cost
     problem/         the problem's file, manifest and model, as fetched
     client.log       the client's log and what the worker printed
     lock             held while a client runs
@@ -65,6 +66,7 @@ class ClientHome:
         self.manifest_file = folder / "problem" / "manifest.json"
         self.model_file = folder / "problem" / "model.keras"
         self.log_file = folder / "client.log"
+        self.privacy_ledger = folder / "privacy.jsonl"
         self._outcomes = folder / "outcomes.jsonl"
         self._outcomes_fd: int | None = None
         self._heard = _task_ids(self._outcomes)
@@ -149,27 +151,32 @@ class ClientHome:
         """Note that a selector has taken this key in."""
         (self.folder / "enrolled").touch(mode=0o600)
 
-    def consented(self) -> str:
-        """Return the hash of what the owner agreed to last, empty before the first time."""
+    def consented(self) -> object:
+        """Return what the owner's last consent rests on, None before the first."""
         try:
             answer = json.loads((self.folder / "consent.json").read_text())
-            return str(answer["sha256"])
+            return answer["basis"]
         except (OSError, ValueError, KeyError, TypeError):
-            return ""
+            return None
 
-    def record_consent(self, sha256: str, shown: str, given_by: str) -> None:
+    def record_consent(self, basis: dict[str, str], shown: str, given_by: str) -> None:
         """Keep what was shown and agreed to.
 
         Parameters
         ----------
-        sha256
-            Of what was agreed to, in hex.
+        basis
+            Hashes of what it rests on.
         shown
             The whole text.
         given_by
             ``terminal`` or ``--yes``.
+
+        Raises
+        ------
+        FolderError
+            The folder cannot be written.
         """
-        answer = {"sha256": sha256, "unix_s": time.time(), "given_by": given_by, "shown": shown}
+        answer = {"basis": basis, "unix_s": time.time(), "given_by": given_by, "shown": shown}
         write_secret(self.folder / "consent.json", json.dumps(answer, ensure_ascii=False).encode())
 
     def append_outcome(self, outcome: pb.Outcome) -> bool:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fedota_client.connection import SelectorLink
-from fedota_client.consent import Terms, keras_terms
+from fedota_client.consent import Basis, Choices, Terms, keras_terms, problem_basis
 from fedota_client.dialing import Dialer
 from fedota_client.home import ClientHome
+from fedota_client.policy.rules import PolicyRules, Wanted, platform_sha256
 from fedota_client.progress import Display
 from fedota_client.settings import ClientSettings
 from fedota_proto.errors import FolderError, ModelFileError
 from fedota_proto.invite import Invite
 from fedota_proto.manifest import Manifest
 from fedota_proto.model_file import ModelSummary, check_model_file
-from fedota_proto.problem import parse_problem
+from fedota_proto.privacy_rules import PrivacyRules
+from fedota_proto.problem import Problem, parse_problem
 from fedota_proto.units import size_words
 from fedota_proto.v1 import fl_round_pb2 as pb
 
@@ -90,36 +93,70 @@ async def _fetch_model(
         )
 
 
-def agreed_terms(
-    invite: Invite,
-    home: ClientHome,
-    *,
-    data: Path,
-    rounds_wanted: int,
-    evaluates: bool,
-) -> Terms:
-    """Walk the model's file and write down what will run and what will leave.
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is ready to be agreed to.
+
+    Parameters
+    ----------
+    problem, manifest
+        As they came.
+    terms, basis
+        To be agreed to, and what they rest on.
+    noise
+        That every update gets; None for none.
+    """
+
+    problem: Problem
+    manifest: Manifest
+    terms: Terms
+    basis: Basis
+    noise: PrivacyRules | None
+
+
+def prepare(invite: Invite, home: ClientHome, policies: PolicyRules, choices: Choices) -> Prepared:
+    """Walk the model's file, judge it by the policies, and write down what will run and leave.
+
+    Parameters
+    ----------
+    invite, home
+        Of the membership; the problem's files have been fetched.
+    policies
+        Of this machine.
+    choices
+        The holder's; the noise is what problem and policies demand.
 
     Raises
     ------
     ProblemFileError, ModelFileError
         The problem or its model is not what this client runs.
+    PolicyError
+        A policy forbids it.
+    UsageError
+        The strategy needs what the holder keeps back.
     """
-    problem = parse_problem(home.problem_file.read_text(encoding="utf-8"))
+    text = home.problem_file.read_text(encoding="utf-8")
+    problem = parse_problem(text)
     manifest = Manifest.from_json(home.manifest_file.read_text(encoding="utf-8"))
     summary = check_model_file(home.model_file)
     _compare(manifest, summary)
-    return keras_terms(
+    choices.share.check(problem.strategy.spec)
+    model_bytes = home.model_file.stat().st_size
+    policies.check(
+        Wanted(problem, manifest, model_bytes, platform_sha256(invite.ca_pem), choices.share)
+    )
+    choices = replace(choices, noise=policies.noise(problem.privacy))
+    terms = keras_terms(
         invite,
         problem,
         manifest,
+        choices,
         layers=summary.layers,
         model_sha256=_sha256(home.model_file),
-        model_bytes=home.model_file.stat().st_size,
-        data=str(data),
-        rounds_wanted=rounds_wanted,
-        evaluates=evaluates,
+        model_bytes=model_bytes,
     )
+    basis = problem_basis(text, home.model_file, choices.fields())
+    return Prepared(problem, manifest, terms, basis, choices.noise)
 
 
 def _compare(manifest: Manifest, summary: ModelSummary) -> None:

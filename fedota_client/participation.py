@@ -15,12 +15,15 @@ from typing import Any
 from fedota_client.connection import Member
 from fedota_client.dialing import Dialer
 from fedota_client.home import ClientHome
+from fedota_client.policy.rules import PolicyRules
 from fedota_client.progress import Display
 from fedota_client.run import ClientRun
 from fedota_client.settings import ClientSettings
+from fedota_client.shared_metrics import ShareMetrics
 from fedota_client.worker_handle import WORKER_COMMAND, Loaded, WorkerHandle
 from fedota_proto.credential import new_session_id
 from fedota_proto.invite import Invite
+from fedota_proto.privacy_rules import PrivacyRules
 from fedota_proto.release import release
 
 _STOPPED_BY = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
@@ -42,6 +45,12 @@ class JoinOptions:
         Leave after so many counted rounds; 0 stays.
     evaluates
         Whether this client takes part in evaluation.
+    share
+        How exactly weight and metrics are told.
+    noise
+        Added to every update; None for none.
+    policies
+        Of this machine.
     node_config
         What a Flower app finds in ``context.node_config``.
     run_config
@@ -54,6 +63,9 @@ class JoinOptions:
     app: Path | None = None
     rounds_wanted: int = 0
     evaluates: bool = True
+    share: ShareMetrics = ShareMetrics.EXACT
+    noise: PrivacyRules | None = None
+    policies: PolicyRules = field(default_factory=PolicyRules)
     node_config: dict[str, Any] = field(default_factory=dict)
     run_config: dict[str, Any] = field(default_factory=dict)
     worker_command: Sequence[str] = WORKER_COMMAND
@@ -90,6 +102,21 @@ def load_fields(invite: Invite, home: ClientHome, options: JoinOptions) -> dict[
         "manifest_path": str(home.manifest_file.resolve()),
         "problem_toml": home.problem_file.read_text(encoding="utf-8"),
         "data_dir": str((options.data or Path()).resolve()),
+        "share_metrics": str(options.share),
+        "noise": _noise_fields(home, options),
+    }
+
+
+def _noise_fields(home: ClientHome, options: JoinOptions) -> dict[str, Any] | None:
+    noise = options.noise
+    if noise is None:
+        return None
+    return {
+        "clipping_norm": noise.clipping_norm,
+        "noise_multiplier": noise.noise_multiplier,
+        "delta": noise.delta,
+        "epsilon_max": options.policies.epsilon_max,
+        "ledger": str(home.privacy_ledger.resolve()),
     }
 
 
@@ -130,6 +157,8 @@ async def take_part(
     try:
         display.connection("Starting the worker.")
         loaded = await worker.start()
+        if options.app is None:
+            options.policies.check_examples(loaded.examples)
         display.note(_loaded_words(loaded, options))
         run = ClientRun(
             invite,

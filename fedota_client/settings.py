@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, ByteSize, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from fedota_client.limits.bandwidth import CAP_LEAST_BYTES_S
+from fedota_client.shared_metrics import ShareMetrics
+
+
+def _cap(value: ByteSize) -> ByteSize:
+    if 0 < value < CAP_LEAST_BYTES_S:
+        raise ValueError(f"a cap is 0 (none) or at least {CAP_LEAST_BYTES_S} bytes a second")
+    return value
+
+
+Cap = Annotated[ByteSize, AfterValidator(_cap)]
 
 
 class ClientSettings(BaseSettings):
-    """Settings of `fedota-client join` and `leave`, from ``FEDOTA_CLIENT_*`` variables."""
+    """Settings of `fedota-client`: from flags, ``FEDOTA_CLIENT_*`` variables and config.toml."""
 
     model_config = SettingsConfigDict(env_prefix="FEDOTA_CLIENT_", frozen=True)
+
+    config: Path | None = Field(
+        default=None,
+        description="The config.toml that was read; default: config.toml under `home`, if it is "
+        "there.",
+    )
 
     home: Path = Field(
         default=Path("~/.fedota-client"),
@@ -73,6 +92,69 @@ class ClientSettings(BaseSettings):
         ge=1,
         le=10_000,
         description="Most updates kept on disk while their outcome is not known.",
+    )
+    policy: Path | None = Field(
+        default=None,
+        description="A policy file that holds beside /etc/fedota/policy.toml; it can only forbid "
+        "more.",
+    )
+    share_metrics: ShareMetrics = Field(
+        default=ShareMetrics.EXACT,
+        description="How exactly weight and metrics are told: exact, coarse or none.",
+    )
+    hours: str = Field(
+        default="",
+        max_length=200,
+        description="Hours of the day in which this machine works, as 22:00-06:00; empty: all.",
+    )
+    days: str = Field(
+        default="",
+        max_length=200,
+        description="Days of the week on which it works, as mon-fri or sat,sun; empty: all.",
+    )
+    on_mains: bool = Field(default=False, description="Work on mains alone, never on battery.")
+    battery_percent: float = Field(
+        default=0.0,
+        ge=0,
+        le=100,
+        description="Least charge to work with on battery; 0: any.",
+    )
+    pause_file: Path | None = Field(
+        default=None,
+        description="While this file exists, no work; default: the file `pause` in the client's "
+        "folder.",
+    )
+    threads: int = Field(
+        default=0,
+        ge=0,
+        le=1024,
+        description="Processor threads for training; 0: all.",
+    )
+    memory_max: ByteSize = Field(
+        default=ByteSize(0),
+        ge=0,
+        description="Most memory of the worker, as 4GB; beyond it is ended; 0: no bound.",
+    )
+    upload_max: Cap = Field(
+        default=ByteSize(0),
+        ge=0,
+        description="Most bytes a second that leave, as 1MB, at least 64 KiB; 0: no cap.",
+    )
+    download_max: Cap = Field(
+        default=ByteSize(0),
+        ge=0,
+        description="Most bytes a second that come, as 1MB, at least 64 KiB; 0: no cap.",
+    )
+    worker_idle_s: float = Field(
+        default=60.0,
+        ge=0,
+        le=86_400,
+        description="Seconds without a task after which the worker, and TensorFlow with it, is "
+        "ended; it is started again for the next task. 0: it stays.",
+    )
+    log_file: Path | None = Field(
+        default=None,
+        description="Where to log; default: client.log in the client's folder.",
     )
     model_max_bytes: int = Field(
         default=4 << 30,

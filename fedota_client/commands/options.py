@@ -32,6 +32,26 @@ HomeOption = Annotated[
         show_default=False,
     ),
 ]
+PolicyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help="A policy that holds beside /etc/fedota/policy.toml; it can only forbid more.",
+        show_default=False,
+    ),
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Settings as a TOML file; flags and FEDOTA_CLIENT_* variables go before it. Default: "
+        "~/.fedota-client/config.toml, if it is there.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for scripts.")]
 
 
 def membership_of(

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from fedota_client.dialing import Dialer
 from fedota_client.home import ClientHome
+from fedota_client.json_display import JsonDisplay
 from fedota_client.participation import make_member
 from fedota_client.progress import Display, PlainDisplay, RichDisplay
 from fedota_client.settings import ClientSettings
@@ -36,8 +37,15 @@ def dialer_of(
     )
 
 
-def display_of(title: str) -> Display:
-    """Return the live display on a terminal, plain lines elsewhere."""
+def plain_display(*, json_lines: bool = False) -> Display:
+    """Return what shows lines that stay: as they are, or as JSON."""
+    return JsonDisplay(write_line) if json_lines else PlainDisplay(write_line)
+
+
+def display_of(title: str, *, json_lines: bool = False) -> Display:
+    """Return the live display on a terminal, plain lines elsewhere, JSON lines where wanted."""
+    if json_lines:
+        return JsonDisplay(write_line)
     console = Console()
     return RichDisplay(console, title) if console.is_terminal else PlainDisplay(write_line)
 

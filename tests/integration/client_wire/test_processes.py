@@ -105,7 +105,7 @@ async def test_a_finished_problem_is_exit_0(
 
 async def test_the_main_process_imports_neither_keras_nor_flower() -> None:
     script = (
-        "import sys, fedota_client.command_line, fedota_client.joining\n"
+        "import sys, fedota_client.command_line, fedota_client.join_flow\n"
         "import fedota_client.participation\n"
         "heavy = {'keras', 'tensorflow', 'flwr', 'pandas'} & set(sys.modules)\n"
         "sys.exit(', '.join(sorted(heavy)) or 0)\n"

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fedota_client.consent import Terms, app_terms, ask, keras_terms
+from fedota_client.consent import (
+    Basis,
+    Choices,
+    Terms,
+    app_terms,
+    ask,
+    keras_terms,
+    problem_basis,
+)
 from fedota_client.home import ClientHome
+from fedota_client.shared_metrics import ShareMetrics
 from fedota_proto.errors import UsageError
 from fedota_proto.invite import Invite
 from fedota_proto.manifest import Manifest, ManifestArray
 from fedota_proto.model_config import LayerSummary
+from fedota_proto.privacy_rules import PrivacyRules
 from fedota_proto.problem import parse_problem
 
 PROBLEM = """
@@ -64,7 +76,7 @@ INVITE = Invite(
 )
 
 
-def terms(strategy: str = "FedAvg", *, rounds_wanted: int = 0) -> Terms:
+def terms(strategy: str = "FedAvg", *, setter: str = "", **chosen: Any) -> Terms:
     manifest = Manifest(
         arrays=(
             ManifestArray("layers/dense/vars/0", "float32", (30, 8)),
@@ -73,16 +85,19 @@ def terms(strategy: str = "FedAvg", *, rounds_wanted: int = 0) -> Terms:
         loss="binary_crossentropy",
         metrics=("loss", "accuracy"),
     )
+    problem = parse_problem(PROBLEM.format(strategy=strategy))
     return keras_terms(
         INVITE,
-        parse_problem(PROBLEM.format(strategy=strategy)),
+        dataclasses.replace(problem, setter=setter),
         manifest,
+        Choices("/data/clinic", **chosen),
         layers=(LayerSummary("dense", "Dense"), LayerSummary("drop_a", "Dropout")),
         model_sha256="ab" * 32,
         model_bytes=20_480,
-        data="/data/clinic",
-        rounds_wanted=rounds_wanted,
     )
+
+
+BASIS = Basis(model="m", data="d", rules="r", choices="c")
 
 
 def test_it_says_what_runs_what_leaves_where_to_and_for_how_long() -> None:
@@ -93,6 +108,7 @@ def test_it_says_what_runs_what_leaves_where_to_and_for_how_long() -> None:
     assert "dense   Dense" in text
     assert "drop_a  Dropout" in text
     assert "1.2 kB a round" in text
+    assert "In 20 rounds at most 25.0 kB." in text
     assert "num-examples, loss, accuracy" in text
     assert "layers/dense/vars/0  float32  30×8" in text
     assert "selector fl.example.org:7443 (selector-1.abcdef123456.fedota)" in text
@@ -108,14 +124,35 @@ def test_it_says_who_can_see_a_single_update() -> None:
 
 
 def test_the_wanted_rounds_are_told() -> None:
-    assert "5 counted rounds (--rounds)" in terms(rounds_wanted=5).text()
+    text = terms(rounds_wanted=5).text()
+    assert "5 counted rounds (--rounds)" in text
+    assert "In 5 rounds at most" in text
 
 
-def test_many_arrays_are_not_all_shown_but_all_agreed_to() -> None:
+def test_it_says_who_asks_and_what_for() -> None:
+    text = terms(setter="Institute of Oncology").text()
+    assert "Who asks\n  Institute of Oncology\n  Benign or malignant.\n" in text
+    assert "The problem names no setter" in terms().text()
+
+
+def test_it_says_how_exactly_numbers_are_told() -> None:
+    coarse = terms(share=ShareMetrics.COARSE).text()
+    assert "number of examples is told to two digits" in coarse
+    assert "after each round" in coarse
+    none = terms(share=ShareMetrics.NONE).text()
+    assert "only num-examples is told" in none
+    assert "by nobody (no evaluation)" in none
+
+
+def test_it_says_what_noise_protects() -> None:
+    text = terms(noise=PrivacyRules(0.5, 1.5)).text()
+    assert "clipped to the norm 0.5 and gets Gaussian noise of 1.5 times that" in text
+    assert "Noise protects the arrays, not the numbers beside them." in text
+
+
+def test_many_arrays_are_not_all_shown() -> None:
     many = dataclasses.replace(terms(), arrays=tuple(f"w{n}  float32  2" for n in range(100)))
     assert "… and 60 more" in many.text()
-    other = dataclasses.replace(many, arrays=(*many.arrays[:-1], "w99  float32  3"))
-    assert other.sha256 != many.sha256
 
 
 def test_an_apps_terms_say_that_its_own_code_runs() -> None:
@@ -137,44 +174,71 @@ class Owner:
         self.asked.append(question)
         return self.answer
 
-    def ask(self, home: ClientHome, agreed: Terms, *, yes: bool, terminal: bool) -> bool:
+    def ask(
+        self, home: ClientHome, basis: Basis = BASIS, *, yes: bool = False, terminal: bool = True
+    ) -> bool:
         return ask(
-            agreed, home, yes=yes, terminal=terminal, write=self.read.append, confirm=self.confirm
+            terms(),
+            basis,
+            home,
+            yes=yes,
+            write=self.read.append,
+            confirm=self.confirm if terminal else None,
         )
 
 
 def test_consent_is_kept_with_what_was_shown(tmp_path: Path) -> None:
     owner, home = Owner(True), ClientHome(tmp_path)
-    assert owner.ask(home, terms(), yes=False, terminal=True)
+    assert owner.ask(home)
     assert owner.read == [terms().text()]
     assert owner.asked == ["Do you agree?"]
     kept = json.loads((tmp_path / "consent.json").read_text())
     assert kept["shown"] == terms().text()
-    assert kept["sha256"] == terms().sha256
+    assert kept["basis"] == {"model": "m", "data": "d", "rules": "r", "choices": "c"}
     assert kept["given_by"] == "terminal"
 
 
-def test_the_same_terms_are_not_asked_again_and_others_are(tmp_path: Path) -> None:
+def test_what_was_agreed_to_is_not_asked_again(tmp_path: Path) -> None:
     owner, home = Owner(True), ClientHome(tmp_path)
-    owner.ask(home, terms(), yes=False, terminal=True)
-    assert owner.ask(home, terms(), yes=False, terminal=False)
-    assert len(owner.read) == 1
-    moved = dataclasses.replace(terms(), goes_to=("selector elsewhere:1",))
-    assert owner.ask(home, moved, yes=False, terminal=True)
-    assert len(owner.read) == 1
-    owner.ask(home, terms("Krum"), yes=False, terminal=True)
-    assert len(owner.read) == 2
+    owner.ask(home)
+    assert owner.ask(home, terminal=False)
+    assert len(owner.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("model", "the model's configuration."),
+        ("data", "the data format."),
+        ("rules", "strategy, round rules, training or noise."),
+        ("choices", "your own options."),
+    ],
+)
+def test_what_changed_is_asked_again_and_named(tmp_path: Path, name: str, words: str) -> None:
+    owner, home = Owner(True), ClientHome(tmp_path)
+    owner.ask(home)
+    changed = dataclasses.replace(BASIS, **{name: "other"})
+    assert owner.ask(home, changed)
+    assert len(owner.asked) == 2
+    assert owner.read[-1].endswith(f"since then this has changed: {words}")
+
+
+def test_a_damaged_answer_is_none(tmp_path: Path) -> None:
+    owner, home = Owner(True), ClientHome(tmp_path)
+    (tmp_path / "consent.json").write_text('{"basis": {"model": "m"}}')
+    owner.ask(home)
+    assert owner.asked == ["Do you agree?"]
 
 
 def test_a_no_is_a_no(tmp_path: Path) -> None:
     owner, home = Owner(False), ClientHome(tmp_path)
-    assert not owner.ask(home, terms(), yes=False, terminal=True)
-    assert home.consented() == ""
+    assert not owner.ask(home)
+    assert home.consented() is None
 
 
 def test_yes_shows_the_terms_and_does_not_ask(tmp_path: Path) -> None:
     owner, home = Owner(False), ClientHome(tmp_path)
-    assert owner.ask(home, terms(), yes=True, terminal=False)
+    assert owner.ask(home, yes=True, terminal=False)
     assert owner.read == [terms().text()]
     assert owner.asked == []
 
@@ -182,7 +246,46 @@ def test_yes_shows_the_terms_and_does_not_ask(tmp_path: Path) -> None:
 def test_without_terminal_and_yes_it_shows_the_same_and_fails(tmp_path: Path) -> None:
     owner, home = Owner(True), ClientHome(tmp_path)
     with pytest.raises(UsageError, match="--yes") as failed:
-        owner.ask(home, terms(), yes=False, terminal=False)
+        owner.ask(home, terminal=False)
     assert failed.value.exit_code == 2
     assert owner.read == [terms().text()]
-    assert home.consented() == ""
+    assert home.consented() is None
+
+
+def model_file(path: Path, config: str) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", config)
+    return path
+
+
+def test_the_basis_is_the_content_and_not_its_layout(tmp_path: Path) -> None:
+    model = model_file(tmp_path / "model.keras", "{}")
+    text = PROBLEM.format(strategy="FedAvg")
+    basis = problem_basis(text, model, {"data": "/d"})
+    assert problem_basis("# a comment\n" + text, model, {"data": "/d"}) == basis
+    retitled = text.replace('"Tumours"', '"Other"')
+    assert problem_basis(retitled, model, {"data": "/d"}) == basis
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ('name = "radius"', 'name = "size"', ["the data format"]),
+        ("goal_count = 9", "goal_count = 8", ["strategy, round rules, training or noise"]),
+        ("local_epochs = 3", "local_epochs = 4", ["strategy, round rules, training or noise"]),
+    ],
+)
+def test_a_changed_problem_changes_its_basis(
+    tmp_path: Path, before: str, after: str, words: list[str]
+) -> None:
+    model = model_file(tmp_path / "model.keras", "{}")
+    text = PROBLEM.format(strategy="FedAvg")
+    first = problem_basis(text, model, {})
+    assert problem_basis(text.replace(before, after), model, {}).changed(first) == words
+
+
+def test_another_model_changes_the_basis(tmp_path: Path) -> None:
+    text = PROBLEM.format(strategy="FedAvg")
+    first = problem_basis(text, model_file(tmp_path / "a.keras", "{}"), {})
+    other = problem_basis(text, model_file(tmp_path / "b.keras", '{"loss": 1}'), {})
+    assert other.changed(first) == ["the model's configuration"]

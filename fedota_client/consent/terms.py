@@ -1,21 +1,15 @@
-"""What the owner of the data agrees to before anything of it is used.
-
-The terms say what will run, what will leave, where to and for how many rounds, and who can see a
-single update. They are shown whole, and asked for again whenever they have changed.
-"""
+"""The terms in words: who asks, what will run, what will leave, where to, for how long."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from typing import Any
 
-from fedota_client.home import ClientHome
-from fedota_proto.errors import UsageError
+from fedota_client.shared_metrics import ShareMetrics
 from fedota_proto.invite import Invite
 from fedota_proto.manifest import Manifest
 from fedota_proto.model_config import LayerSummary
+from fedota_proto.privacy_rules import PrivacyRules
 from fedota_proto.problem import Problem
 from fedota_proto.terms import (
     STAYS,
@@ -25,10 +19,47 @@ from fedota_proto.terms import (
     runs_words,
     seen_by_words,
     strategy_words,
+    update_bytes,
 )
 from fedota_proto.units import size_words
 
 _ARRAYS_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the holder chose, beside the problem's own rules.
+
+    Parameters
+    ----------
+    data
+        The data folder.
+    rounds_wanted
+        ``--rounds``, 0 for all.
+    evaluates
+        Whether this client takes part in evaluation.
+    share
+        How exactly metrics are told.
+    noise
+        Added to every update, None for none.
+    """
+
+    data: str
+    rounds_wanted: int = 0
+    evaluates: bool = True
+    share: ShareMetrics = ShareMetrics.EXACT
+    noise: PrivacyRules | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """Write them as JSON values, to be hashed."""
+        noise = self.noise
+        return {
+            "data": self.data,
+            "rounds_wanted": self.rounds_wanted,
+            "evaluates": self.evaluates,
+            "share": str(self.share),
+            "noise": noise and [noise.clipping_norm, noise.noise_multiplier, noise.delta],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +70,8 @@ class Terms:
     ----------
     problem, problem_id, member
         Title and id of the problem, the name that the invite gives this client.
+    asks
+        Sentences: who sets the problem, and what it is for.
     runs
         Sentences: what will run on this machine.
     layers
@@ -60,6 +93,7 @@ class Terms:
     problem: str
     problem_id: str
     member: str
+    asks: tuple[str, ...]
     runs: tuple[str, ...]
     leaves: tuple[str, ...]
     goes_to: tuple[str, ...]
@@ -69,16 +103,13 @@ class Terms:
     layers: tuple[LayerSummary, ...] = ()
     arrays: tuple[str, ...] = field(default=())
 
-    @property
-    def sha256(self) -> str:
-        """Hash of everything that is agreed to, in hex; addresses may change without asking."""
-        agreed = {**asdict(self), "goes_to": None}
-        return hashlib.sha256(json.dumps(agreed, sort_keys=True).encode()).hexdigest()
-
     def text(self) -> str:
         """Write the terms for people, one paragraph each."""
         lines = [
             f"You are about to take part in “{self.problem}” ({self.problem_id}) as {self.member}.",
+            "",
+            "Who asks",
+            *(f"  {line}" for line in self.asks),
             "",
             "What will run here",
             *(f"  {line}" for line in self.runs),
@@ -115,17 +146,23 @@ def _lasts(rounds_wanted: int, rounds: int) -> str:
     return f"Every round that admits this client, {until} or you stop it (Ctrl-C)."
 
 
+_DATA_WORDS = {
+    "table": "the tables in",
+    "images": "the pictures in",
+    "text": "the texts in",
+    "arrays": "the arrays in",
+}
+
+
 def keras_terms(
     invite: Invite,
     problem: Problem,
     manifest: Manifest,
+    choices: Choices,
     *,
     layers: tuple[LayerSummary, ...],
     model_sha256: str,
     model_bytes: int,
-    data: str,
-    rounds_wanted: int = 0,
-    evaluates: bool = True,
 ) -> Terms:
     """Write the terms of a published problem.
 
@@ -133,42 +170,71 @@ def keras_terms(
     ----------
     invite, problem, manifest
         As they came.
+    choices
+        The holder's.
     layers
         Of the model, after its file has passed the allowlist.
     model_sha256, model_bytes
         Of the model's file.
-    data
-        The owner's data folder.
-    rounds_wanted
-        ``--rounds``, 0 for all.
-    evaluates
-        Whether this client takes part in evaluation.
     """
     spec = problem.strategy.spec
+    evaluates = choices.evaluates and choices.share is not ShareMetrics.NONE
+    where = f"{_DATA_WORDS.get(problem.data.kind, 'the data in')} {choices.data}"
     runs = [
-        runs_words(problem.training, f"the tables in {data}"),
+        runs_words(problem.training, where),
         holdout_words(problem.training, evaluates=evaluates),
         f"The model's file ({size_words(model_bytes)}, SHA-256 {model_sha256[:16]}…) holds layers "
         "from Keras's own list and no code.",
         strategy_words(spec),
     ]
-    leaves = [leaves_words(manifest, spec), f"{arrays_words(manifest)}:"]
     return Terms(
         problem=problem.title or invite.title,
         problem_id=invite.problem_id,
         member=invite.name,
+        asks=_asks(problem),
         runs=tuple(runs),
-        leaves=tuple(leaves),
+        leaves=tuple(_leaves(problem, manifest, choices)),
         goes_to=_goes_to(invite),
         seen_by=seen_by_words(spec),
         stays=STAYS,
-        lasts=_lasts(rounds_wanted, problem.rounds.rounds),
+        lasts=_lasts(choices.rounds_wanted, problem.rounds.rounds),
         layers=layers,
         arrays=tuple(
             f"{array.name}  {array.dtype}  {'×'.join(map(str, array.shape)) or 'scalar'}"
             for array in manifest.arrays
         ),
     )
+
+
+def _asks(problem: Problem) -> tuple[str, ...]:
+    setter = problem.setter or "The problem names no setter: ask whoever sent you the invite."
+    return (setter, *(line for line in problem.description.splitlines() if line.strip()))
+
+
+def _leaves(problem: Problem, manifest: Manifest, choices: Choices) -> list[str]:
+    rounds = choices.rounds_wanted or problem.rounds.rounds
+    lines = [
+        f"{leaves_words(manifest, problem.strategy.spec)} In {rounds} rounds at most "
+        f"{size_words(rounds * update_bytes(manifest))}."
+    ]
+    if choices.share is ShareMetrics.COARSE:
+        lines.append(
+            "The number of examples is told to two digits, each other number to two decimals "
+            "(--share-metrics coarse)."
+        )
+    elif choices.share is ShareMetrics.NONE:
+        lines.append(
+            "Of these numbers only num-examples is told, to two digits, and nothing is evaluated "
+            "(--share-metrics none)."
+        )
+    if choices.noise is not None:
+        noise = choices.noise
+        lines.append(
+            f"What training changed is clipped to the norm {noise.clipping_norm:g} and gets "
+            f"Gaussian noise of {noise.noise_multiplier:g} times that; its cost ε is shown after "
+            "each round. Noise protects the arrays, not the numbers beside them."
+        )
+    return [*lines, f"{arrays_words(manifest)}:"]
 
 
 def app_terms(invite: Invite, app_dir: str, *, rounds_wanted: int = 0) -> Terms:
@@ -187,6 +253,7 @@ def app_terms(invite: Invite, app_dir: str, *, rounds_wanted: int = 0) -> Terms:
         problem=invite.title,
         problem_id=invite.problem_id,
         member=invite.name,
+        asks=("Whoever runs the app; Fedota does not know its author.",),
         runs=(
             f"The Flower app in {app_dir}, which you installed: its own code, with your rights, "
             "on whatever it opens.",
@@ -201,53 +268,3 @@ def app_terms(invite: Invite, app_dir: str, *, rounds_wanted: int = 0) -> Terms:
         stays="What stays is the app's to decide: read it, or trust its author.",
         lasts=_lasts(rounds_wanted, 0),
     )
-
-
-def ask(
-    terms: Terms,
-    home: ClientHome,
-    *,
-    yes: bool,
-    terminal: bool,
-    write: Callable[[str], None],
-    confirm: Callable[[str], bool],
-) -> bool:
-    """Show the terms and get the owner's consent, unless these very terms have it.
-
-    Parameters
-    ----------
-    terms
-        To be agreed to.
-    home
-        Where the answer is kept.
-    yes
-        Whether ``--yes`` was given.
-    terminal
-        Whether somebody can answer.
-    write, confirm
-        Show a text; ask a yes-or-no question.
-
-    Returns
-    -------
-    bool
-        Whether there is consent.
-
-    Raises
-    ------
-    UsageError
-        There is neither a terminal nor ``--yes``.
-    """
-    if home.consented() == terms.sha256:
-        return True
-    text = terms.text()
-    write(text)
-    if not yes:
-        if not terminal:
-            raise UsageError(
-                "Nothing has run: there is no terminal to ask on; repeat the command with --yes "
-                "if you agree to the above."
-            )
-        if not confirm("Do you agree?"):
-            return False
-    home.record_consent(terms.sha256, text, "--yes" if yes else "terminal")
-    return True
