@@ -37,7 +37,14 @@ class DryRun:
     initial: Path
     place: Path
 
-    async def run(self, jobs: JobRunner, *, step: Step, say: Callable[[str], None]) -> str:
+    @property
+    def aggregated(self) -> Path:
+        """The arrays that the round ends with, once it has."""
+        return self.place / "result" / "aggregated.safetensors"
+
+    async def run(
+        self, jobs: JobRunner, *, step: Step, say: Callable[[str], None]
+    ) -> dict[str, float]:
         """Run three jobs: clients train, the strategy aggregates, the result is scored.
 
         Parameters
@@ -51,8 +58,8 @@ class DryRun:
 
         Returns
         -------
-        str
-            The metrics of the result on fake data, in words.
+        dict
+            The metrics of the result on fake data.
 
         Raises
         ------
@@ -63,7 +70,7 @@ class DryRun:
         """
         count = self.problem.rounds.minimum_reports
         strategy = self.problem.strategy.name
-        updates, result = self.place / "updates", self.place / "result"
+        updates, result = self.place / "updates", self.aggregated.parent
         updates.mkdir()
         result.mkdir()
         problem_dir = as_argument(self.problem_dir)
@@ -87,12 +94,12 @@ class DryRun:
             await jobs.client(
                 "score",
                 *("--problem", problem_dir),
-                *("--arrays", as_argument(result / "aggregated.safetensors")),
+                *("--arrays", as_argument(self.aggregated)),
                 *("--out", as_argument(score)),
             )
-        words = metrics_words(read_score(score)[1])
-        say(f"the result was loaded and scored ({words} on fake data)")
-        return words
+        _, metrics = read_score(score)
+        say(f"the result was loaded and scored ({metrics_words(metrics)} on fake data)")
+        return metrics
 
 
 def read_score(path: Path) -> tuple[int, dict[str, float]]:
