@@ -13,7 +13,7 @@ from fedota_proto.errors import FedotaError, ServerStartError
 from fedota_proto.tls import ServerIdentity
 from fedota_server.authority import ProblemKeys
 from fedota_server.backoff import Backoff
-from fedota_server.event_store import EventStore
+from fedota_server.event_file import EventFile
 from fedota_server.ports import Ports, is_free
 from fedota_server.problem_folder import ProblemFolder
 from fedota_server.spawners.base import Role, ServerSpec, Spawner
@@ -79,7 +79,7 @@ class ProblemServers:
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._scaling = asyncio.Lock()
         self._group: asyncio.TaskGroup | None = None
-        self.store = EventStore(plan.folder.events)
+        self.store = EventFile(plan.folder.events)
         self.servicer = StatusServicer(plan.keys.problem_id, self.store, self.set_selectors)
 
     @asynccontextmanager

@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import grpc
 import grpc.aio
 
-from fedota_proto.credential import PROTOCOL
-from fedota_proto.errors import (
-    AuthenticationError,
-    FedotaError,
-    ServerStartError,
-    StreamError,
-    UnreachableError,
-    UsageError,
-    VersionError,
-)
+from fedota_proto.errors import ServerStartError, UnreachableError, UsageError
 from fedota_proto.grpc_errors import ErrorInterceptor
 from fedota_proto.tls import (
     RoleInterceptor,
@@ -33,9 +23,8 @@ from fedota_proto.tls import (
 from fedota_proto.v1 import fl_status_pb2 as pb
 from fedota_proto.v1 import fl_status_pb2_grpc as rpc
 from fedota_server.command_book import CommandBook
-from fedota_server.event_store import EventStore
-
-logger = logging.getLogger(__name__)
+from fedota_server.event_file import EventFile
+from fedota_server.report_stream import ReportHost
 
 ANSWER_WAIT_S = 30.0
 
@@ -60,14 +49,14 @@ class _Bell:
         await asyncio.shield(self._rung)
 
 
-class StatusServicer(rpc.FlStatusServicer):
+class StatusServicer(ReportHost, rpc.FlStatusServicer):
     """Stores the coordinator's events once, and carries the operator's commands to it.
 
     Parameters
     ----------
     problem_id
         The only problem whose coordinator may report here.
-    store
+    events
         Where events go.
     set_selectors
         Carries out the one command that is not the coordinator's; returns what was done.
@@ -78,51 +67,39 @@ class StatusServicer(rpc.FlStatusServicer):
     def __init__(
         self,
         problem_id: str,
-        store: EventStore,
+        events: EventFile,
         set_selectors: SetSelectors,
         *,
         answer_wait_s: float = ANSWER_WAIT_S,
     ) -> None:
-        self.store = store
-        self.clock: pb.StatusClock | None = None
-        self._problem_id = problem_id
+        super().__init__(problem_id, events)
+        self.events = events
         self._set_selectors = set_selectors
         self._answer_wait_s = answer_wait_s
         self._book = CommandBook()
         self._changed = _Bell()
         self._answered = _Bell()
-        self._out: asyncio.Queue[pb.StatusCommand | None] | None = None
-
-    @property
-    def attached(self) -> bool:
-        """Whether the coordinator reports at the moment."""
-        return self._out is not None
 
     async def Report(  # noqa: N802
         self, request_iterator: AsyncIterator[pb.StatusReport], context: _Context
     ) -> AsyncIterator[pb.StatusCommand]:
         """Take a coordinator's events, and send it acknowledgements and commands."""
-        self._begin(await anext(request_iterator, None))
-        if self._out is not None:
-            self._out.put_nowait(None)
-        out: asyncio.Queue[pb.StatusCommand | None] = asyncio.Queue()
-        self._out = out
-        self._acknowledge(out)
-        for command in self._book.waiting():
-            out.put_nowait(pb.StatusCommand(command=command))
-        reading = asyncio.create_task(self._read(request_iterator, out))
-        try:
-            while (message := await out.get()) is not None:
-                yield message
-            if reading.done():
-                reading.result()
-        finally:
-            if self._out is out:
-                self._out = None
-                self.clock = None
-                self._changed.ring()
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+        async with contextlib.aclosing(self.report(request_iterator)) as commands:
+            async for command in commands:
+                yield command
+
+    async def waiting(self) -> Sequence[pb.Command]:
+        """List the commands that somebody waits for."""
+        return self._book.waiting()
+
+    async def answered(self, reply: pb.CommandReply) -> None:
+        """Wake who waits for this answer."""
+        if self._book.answered(reply):
+            self._answered.ring()
+
+    def moved(self) -> None:
+        """Wake everybody who watches."""
+        self._changed.ring()
 
     async def Control(  # noqa: N802
         self, request: pb.ControlRequest, context: _Context
@@ -134,8 +111,8 @@ class StatusServicer(rpc.FlStatusServicer):
         if command.WhichOneof("what") == "selectors":
             done = await self._set_selectors(command.selectors)
             return pb.CommandReply(command_id=command.command_id, done=True, message=done)
-        if self._book.give(command) and self._out is not None:
-            self._out.put_nowait(pb.StatusCommand(command=command))
+        if self._book.give(command):
+            self.send(command)
         try:
             async with asyncio.timeout(self._answer_wait_s):
                 while (reply := self._book.answer(command.command_id)) is None:
@@ -160,9 +137,9 @@ class StatusServicer(rpc.FlStatusServicer):
         """Yield the events after a number, then those that come, with the newest clocks between."""
         seq, told = after_seq, None
         while True:
-            events = self.store.recent_after(seq)
+            events = self.events.recent_after(seq)
             if events is None:
-                events = await asyncio.to_thread(self.store.stored_after, seq)
+                events = await asyncio.to_thread(self.events.stored_after, seq)
             for event in events:
                 yield pb.WatchMessage(event=event)
                 seq = event.seq
@@ -173,62 +150,6 @@ class StatusServicer(rpc.FlStatusServicer):
                 yield pb.WatchMessage(clock=told)
                 continue
             await self._changed.wait()
-
-    def _begin(self, first: pb.StatusReport | None) -> None:
-        if first is None or first.WhichOneof("body") != "start":
-            raise StreamError("A report must begin with its start.")
-        if first.start.version.protocol != PROTOCOL:
-            raise VersionError(
-                "The coordinator and `fedota serve` are of different releases: use the same.",
-                ours=PROTOCOL,
-                theirs=first.start.version.protocol,
-            )
-        if first.start.problem_id != self._problem_id:
-            raise AuthenticationError("This coordinator belongs to another problem.")
-        self.store.begin(first.start.last_seq)
-
-    def _acknowledge(self, out: asyncio.Queue[pb.StatusCommand | None]) -> None:
-        acknowledged = pb.Acknowledged(seq=self.store.synced_seq)
-        out.put_nowait(pb.StatusCommand(acknowledged=acknowledged))
-
-    async def _read(
-        self,
-        reports: AsyncIterator[pb.StatusReport],
-        out: asyncio.Queue[pb.StatusCommand | None],
-    ) -> None:
-        syncing: asyncio.Task[None] | None = None
-        try:
-            async for report in reports:
-                match report.WhichOneof("body"):
-                    case "event":
-                        self.store.append(report.event)
-                        self._changed.ring()
-                        if syncing is not None and syncing.done():
-                            syncing.result()
-                            syncing = None
-                        if syncing is None:
-                            syncing = asyncio.create_task(self._sync(out))
-                    case "reply":
-                        if self._book.answered(report.reply):
-                            self._answered.ring()
-                    case "clock":
-                        self.clock = report.clock
-                        self._changed.ring()
-                    case _:
-                        raise StreamError("The coordinator sent something unknown.")
-            if syncing is not None:
-                await syncing
-        except FedotaError as error:
-            logger.error("the coordinator's report ends: %s", error.public_message)
-            raise
-        finally:
-            out.put_nowait(None)
-
-    async def _sync(self, out: asyncio.Queue[pb.StatusCommand | None]) -> None:
-        """Bring to the disk what came, also what comes meanwhile, then acknowledge it."""
-        while self.store.synced_seq < self.store.last_seq:
-            await asyncio.to_thread(self.store.sync)
-            self._acknowledge(out)
 
 
 def status_server(

@@ -27,7 +27,7 @@ from fedota_proto.v1 import fl_records_pb2 as records_pb
 from fedota_proto.v1 import fl_status_pb2 as pb
 from fedota_proto.v1 import fl_status_pb2_grpc as rpc
 from fedota_server.authority import Authority, PlatformHome, ProblemKeys
-from fedota_server.event_store import EventStore
+from fedota_server.event_file import EventFile
 from fedota_server.status_host import StatusServicer, status_server
 
 PROBLEM = "abcdef123456"
@@ -39,7 +39,7 @@ class Host:
     """A running status host and the keys of both its callers."""
 
     address: str
-    store: EventStore
+    store: EventFile
     servicer: StatusServicer
     keys: ProblemKeys
     platform: Authority
@@ -123,7 +123,7 @@ async def host(tmp_path: Path) -> AsyncIterator[Host]:
         scaled.append(count)
         return f"{count} selectors run"
 
-    store = EventStore(tmp_path / "events.jsonl")
+    store = EventFile(tmp_path / "events.jsonl")
     servicer = StatusServicer(PROBLEM, store, set_selectors, answer_wait_s=2.0)
     server, port = status_server(
         servicer, PROBLEM, home.webserver_identity(), keys.ca_pem, "127.0.0.1:0"

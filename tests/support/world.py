@@ -27,7 +27,7 @@ from fedota_server.coordinator.history_rows import (
     Row,
     row_from_document,
 )
-from fedota_server.event_store import EventStore
+from fedota_server.event_file import EventFile
 from fedota_server.problem_folder import ProblemFolder
 from fedota_server.spawners.base import Role, ServerSpec
 from fedota_server.spawners.process import ProcessSpawner
@@ -160,7 +160,7 @@ class World:
         self.members: dict[str, Member] = {}
         self._spawner = ProcessSpawner(self.folder.logs, environ=environment())
         self._faulty = ProcessSpawner(self.folder.logs, programs=FAULTY, environ=environment())
-        self._store = EventStore(self.folder.events)
+        self._store = EventFile(self.folder.events)
         self._servicer = StatusServicer(self.keys.problem_id, self._store, _no_selectors)
         self._proxies: list[TcpProxy] = []
         self._watching: asyncio.Task[None] | None = None

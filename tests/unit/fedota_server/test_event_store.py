@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from fedota_proto.errors import FolderError
 from fedota_proto.v1 import fl_round_pb2 as round_pb
 from fedota_proto.v1 import fl_status_pb2 as pb
-from fedota_server.event_store import EventStore, event_from_line, event_to_line
+from fedota_server.event_file import EventFile
+from fedota_server.event_store import event_from_line, event_to_line
 
 
 def event(seq: int, state: str = "running") -> pb.Event:
@@ -22,7 +23,7 @@ def seqs(events: list[pb.Event] | None) -> list[int]:
 
 
 def test_an_event_is_stored_once(tmp_path: Path) -> None:
-    store = EventStore(tmp_path / "events.jsonl")
+    store = EventFile(tmp_path / "events.jsonl")
     assert store.append(event(1))
     assert not store.append(event(1, "failed"))
     assert store.append(event(2))
@@ -31,21 +32,21 @@ def test_an_event_is_stored_once(tmp_path: Path) -> None:
     store.close()
 
 
-def test_only_what_is_synced_may_be_acknowledged(tmp_path: Path) -> None:
-    store = EventStore(tmp_path / "events.jsonl")
+async def test_only_what_is_synced_may_be_acknowledged(tmp_path: Path) -> None:
+    store = EventFile(tmp_path / "events.jsonl")
     store.append(event(1))
     assert store.synced_seq == 0
-    assert store.sync() == 1
+    assert await store.sync() == 1
     store.close()
 
 
 def test_a_store_opened_again_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    first = EventStore(path)
+    first = EventFile(path)
     for seq in (1, 2, 3):
         first.append(event(seq))
     first.close()
-    again = EventStore(path)
+    again = EventFile(path)
     assert (again.last_seq, again.synced_seq) == (3, 3)
     assert not again.append(event(3))
     assert again.append(event(4))
@@ -56,7 +57,7 @@ def test_a_store_opened_again_goes_on(tmp_path: Path) -> None:
 def test_half_a_last_line_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     path.write_text(event_to_line(event(1)) + "\n" + event_to_line(event(2))[:9])
-    store = EventStore(path)
+    store = EventFile(path)
     assert store.last_seq == 1
     assert store.append(event(2))
     assert seqs(store.stored_after(0)) == [1, 2]
@@ -67,16 +68,16 @@ def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     path.write_text("{oh\n" + event_to_line(event(2)) + "\n")
     with pytest.raises(FolderError, match="Line 1 of"):
-        EventStore(path)
+        EventFile(path)
 
 
-def test_a_coordinator_that_counts_anew_gets_a_new_file(tmp_path: Path) -> None:
-    store = EventStore(tmp_path / "events.jsonl")
+async def test_a_coordinator_that_counts_anew_gets_a_new_file(tmp_path: Path) -> None:
+    store = EventFile(tmp_path / "events.jsonl")
     store.append(event(1))
     store.append(event(2))
-    store.begin(last_seq=2)
+    await store.begin(last_seq=2)
     assert store.last_seq == 2
-    store.begin(last_seq=1)
+    await store.begin(last_seq=1)
     assert store.last_seq == 0
     assert store.append(event(1, "paused"))
     assert len((tmp_path / "events-until-2.jsonl").read_text().splitlines()) == 2
@@ -84,8 +85,8 @@ def test_a_coordinator_that_counts_anew_gets_a_new_file(tmp_path: Path) -> None:
 
 
 def test_old_events_are_read_from_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fedota_server.event_store._RECENT", 3)
-    store = EventStore(tmp_path / "events.jsonl")
+    monkeypatch.setattr("fedota_server.event_file._RECENT", 3)
+    store = EventFile(tmp_path / "events.jsonl")
     for seq in range(1, 9):
         store.append(event(seq))
     assert store.recent_after(2) is None
