@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from functools import cached_property
+from typing import Any
 
 from fedota_server.authority import PlatformHome
+from fedota_server.spawners.process import ProcessSpawner
 from fedota_server.webserver.accounts import Accounts
 from fedota_server.webserver.audit import Audit
 from fedota_server.webserver.database import Database
+from fedota_server.webserver.job_desk import JobDesk
 from fedota_server.webserver.live import Live
 from fedota_server.webserver.memberships import Memberships
 from fedota_server.webserver.platform_ports import PlatformPorts, platform_ports
@@ -40,6 +43,12 @@ class Platform:
         self.audit = Audit(self.database)
         self.accounts = Accounts(self.database, settings=settings)
         self.problems = Problems(self.database, settings, self.home, wake=self.wake)
+        self.jobs = JobDesk(
+            self.database,
+            settings,
+            self.home,
+            spawner=lambda folder: ProcessSpawner(folder.logs),
+        )
         self.memberships = Memberships(
             self.database, self.home, round_address=self.round_address, wake=self.wake
         )
@@ -72,6 +81,7 @@ class Platform:
 
     def wake(self) -> None:
         """Have whatever follows the database look at it now; any thread may call it."""
+        self.jobs.wake()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -85,4 +95,20 @@ class Platform:
         self.home.init()
         await asyncio.to_thread(self.database.migrate)
         with contextlib.closing(self.database):
+            async with _background(self.jobs.run()):
+                yield
+
+
+@asynccontextmanager
+async def _background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do work that never ends by itself for as long as the block lasts.
+
+    If it fails all the same, the block is cancelled and the failure comes out of it.
+    """
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one) for one in work]
+        try:
             yield
+        finally:
+            for task in tasks:
+                task.cancel()
