@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from fedota_server.authority import PlatformHome
-from fedota_server.webserver.accounts import Account
+from fedota_server.webserver.accounts import Account, Accounts
 from fedota_server.webserver.permissions import Actor, Role
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.settings import WebserverSettings
+from support.accounts import PASSWORD, quick_passwords
+from support.asgi import TestClient
 from ui import session
 from ui.cookies import SessionCookie
 from ui.routes.site import Site
 from ui.server import site_middleware, site_routes
 
-PASSWORD = "a password of tests"
 ORIGIN = "http://testserver"
 _PAGES = Path(session.__file__).with_name("pages")
 
@@ -109,19 +110,27 @@ class Web:
 
 
 @contextmanager
-def opened_web(home: Path, **settings: Any) -> Iterator[Web]:
+def opened_web(home: Path, migrated: Path | None = None, **settings: Any) -> Iterator[Web]:
     """Open a platform in a folder, with its CA and its database, for as long as the block lasts.
 
     Parameters
     ----------
     home
         The platform's folder.
+    migrated
+        A database with its tables, to be copied: the fixture `migrated_file`.
     settings
         Fields of `WebserverSettings` that are not as they stand there.
     """
     PlatformHome(home).init()
     platform = Platform.open(WebserverSettings(home=home, **settings))
-    platform.database.migrate()
+    if migrated is None:
+        platform.database.migrate()
+    else:
+        shutil.copyfile(migrated, home / "fedota.db")
+    platform.accounts = Accounts(
+        platform.database, settings=platform.settings, passwords=quick_passwords()
+    )
     try:
         yield Web(platform)
     finally:

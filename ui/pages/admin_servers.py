@@ -37,7 +37,7 @@ def _log(server: ServerView) -> None:
 
 @st.fragment(run_every=5.0)
 def _servers() -> None:
-    servers = platform().problems.all_servers(account().actor)
+    servers = platform().problems.servers(account().actor)
     if not servers:
         show_empty(
             "No servers run",
@@ -53,7 +53,7 @@ def _servers() -> None:
 
 
 def _logs() -> None:
-    servers = platform().problems.all_servers(account().actor)
+    servers = platform().problems.servers(account().actor)
     if not servers:
         return
     st.subheader("End of a log")

@@ -12,8 +12,8 @@ from starlette.responses import FileResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import BaseRoute, Route
 
 from fedota_proto.errors import FedotaError, UsageError
+from fedota_server.webserver.http_errors import http_status
 from fedota_server.webserver.permissions import Actor
-from ui.routes.answers import status_of
 from ui.routes.form_page import message_page
 from ui.routes.site import Site, in_thread
 
@@ -59,7 +59,7 @@ class Download:
                 return message_page(
                     "This cannot be downloaded",
                     error.public_message,
-                    status=status_of(error),
+                    status=http_status(error),
                     links=(("Home", "/"),),
                 )
 

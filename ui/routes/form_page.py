@@ -9,6 +9,8 @@ from pathlib import Path
 
 from starlette.responses import HTMLResponse
 
+from fedota_proto.errors import FedotaError
+from fedota_server.webserver.http_errors import error_headers, http_status
 from ui.theme.palette import CODE_FONT, DARK, FONT, LIGHT, Palette
 
 STYLE_PATH = "/look/form.css"
@@ -133,22 +135,22 @@ class FormPage:
     links: Sequence[tuple[str, str]] = ()
     wide_links: Sequence[tuple[str, str]] = ()
 
-    def response(
-        self, *, status: int = 200, error: str = "", retry_after_s: float = 0.0
-    ) -> HTMLResponse:
+    def response(self, error: FedotaError | None = None) -> HTMLResponse:
         """Answer with the page.
 
         Parameters
         ----------
-        status
-            HTTP's.
         error
-            What went wrong, shown above the fields.
-        retry_after_s
-            When to come back, for the header of that name; 0: no such header.
+            Why the form is shown again: said above the fields, with its status and when to come
+            back.
         """
-        headers = {"Retry-After": str(max(1, round(retry_after_s)))} if retry_after_s else {}
-        return page(self.title, self._body(error), status=status, headers=headers)
+        if error is None:
+            return page(self.title, self._body(""))
+        wait = {
+            name: value for name, value in error_headers(error).items() if name == "Retry-After"
+        }
+        body = self._body(error.public_message)
+        return page(self.title, body, status=http_status(error), headers=wait)
 
     def _body(self, error: str) -> str:
         parts = []

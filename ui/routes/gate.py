@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ui.navigation import ENTRIES
@@ -65,12 +65,12 @@ class Gate:
         path, method = scope["path"], scope["method"]
         connection = HTTPConnection(scope)
         if path.startswith(_CLOSED):
-            return JSONResponse({"error": "not-found"}, status_code=404)
+            return Response(status_code=404)
         changes = method not in _SAFE_METHODS and not path.startswith(_API)
         if changes and self._is_forged(connection.headers):
             return _forged()
         if path.startswith(_SIGNED_IN_ONLY) and await self._site.account(connection) is None:
-            return JSONResponse({"error": "sign-in", "message": "Sign in first."}, status_code=401)
+            return Response("Sign in first.", status_code=401)
         if path in _PAGES and method in ("GET", "HEAD"):
             return await self._to_sign_in(connection)
         return None

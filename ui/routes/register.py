@@ -9,7 +9,6 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from fedota_proto.errors import FedotaError
-from ui.routes.answers import retry_after_s, status_of
 from ui.routes.form_page import Field, FormPage, message_page
 from ui.routes.sign_in import LOGIN
 from ui.routes.site import Site, browser_of, in_thread, local_path, read_form
@@ -92,7 +91,7 @@ class Register:
             form = self._form(
                 fields, local_path(fields.get("next", "")), asks_code=view.mode == "code"
             )
-            return _again(form, error)
+            return form.response(error)
         return self._welcome(token, local_path(fields.get("next", "")))
 
     def _form(self, fields: dict[str, str], wanted: str, *, asks_code: bool) -> FormPage:
@@ -132,7 +131,7 @@ class Register:
         except FedotaError as error:
             if not await in_thread(self._accounts.needs_setup):
                 return RedirectResponse(LOGIN, 303)
-            return _again(self._setup_form(fields), error)
+            return self._setup_form(fields).response(error)
         return self._welcome(token, "/")
 
     def _setup_form(self, fields: dict[str, str]) -> FormPage:
@@ -158,9 +157,3 @@ class Register:
         answer = RedirectResponse(wanted, 303)
         self._site.cookie.keep(answer, token)
         return answer
-
-
-def _again(form: FormPage, error: FedotaError) -> Response:
-    return form.response(
-        status=status_of(error), error=error.public_message, retry_after_s=retry_after_s(error)
-    )

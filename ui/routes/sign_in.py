@@ -9,7 +9,6 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from fedota_proto.errors import FedotaError
-from ui.routes.answers import retry_after_s, status_of
 from ui.routes.form_page import Field, FormPage
 from ui.routes.site import Site, browser_of, in_thread, local_path, read_form
 
@@ -59,12 +58,7 @@ class SignIn:
                 browser=browser_of(request),
             )
         except FedotaError as error:
-            form = await self._form(wanted, email)
-            return form.response(
-                status=status_of(error),
-                error=error.public_message,
-                retry_after_s=retry_after_s(error),
-            )
+            return (await self._form(wanted, email)).response(error)
         answer = RedirectResponse(wanted, 303)
         self._site.cookie.keep(answer, token)
         return answer

@@ -26,8 +26,8 @@ from streamlit.web.server.starlette.starlette_server_config import (
 )
 
 from fedota_proto.errors import FedotaError
+from fedota_server.webserver.http_errors import http_status
 from fedota_server.webserver.settings import WebserverSettings
-from ui.routes.answers import status_of
 from ui.routes.form_page import message_page
 from ui.routes.site import Site, browser_of, in_thread, local_path
 
@@ -136,7 +136,7 @@ class SingleSignOn:
             return message_page(
                 "You are not signed in",
                 error.public_message,
-                status=status_of(error),
+                status=http_status(error),
                 links=(("Back to signing in", "/login"),),
             )
         answer = RedirectResponse(local_path(request.cookies.get(_WANTED, "/")), 303)

@@ -15,10 +15,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from fedota_proto.errors import BusyError, FedotaError, UsageError
+from fedota_proto.errors import (
+    BusyError,
+    FedotaError,
+    NotFoundError,
+    SignInError,
+    UnreachableError,
+    UsageError,
+)
 from fedota_proto.units import size_words
+from fedota_server.webserver.http_errors import error_body, error_headers, http_status
 from fedota_server.webserver.permissions import Actor
-from ui.routes.answers import json_error
 from ui.routes.site import Site, in_thread
 
 NAME_HEADER = "x-file-name"
@@ -26,7 +33,6 @@ NAME_HEADER = "x-file-name"
 _AT_ONCE = 4
 _QUIET_S = 60.0  # within which more must come
 _WRITE_BYTES = 1 << 20
-_KEEP_FREE_BYTES = 256 << 20
 _NAME_LENGTH = 200
 
 Take = Callable[[Actor, str, Path, str], dict[str, Any]]
@@ -64,23 +70,23 @@ class Upload:
         kind, problem_id = request.path_params["kind"], request.path_params["problem_id"]
         someone = await self._site.account(request)
         if someone is None:
-            return JSONResponse({"error": "sign-in", "message": "Sign in first."}, 401)
+            return _refused(SignInError("Sign in to upload a file."))
         if kind not in self._takes:
-            return JSONResponse({"error": "not-found", "message": "There is no such upload."}, 404)
+            return _refused(NotFoundError(f"There is no upload named {kind[:20]!r}."))
         try:
             await in_thread(self._site.platform.problems.draft, someone.actor, problem_id)
             async with self._received(request) as place:
                 name = _file_name(request)
                 taken = await in_thread(self._takes[kind], someone.actor, problem_id, place, name)
         except TooLargeError as error:
-            return _closing(JSONResponse({"error": "too-large", "message": str(error)}, 413))
+            return _refused(error, 413)
         except TimeoutError:
             text = f"Nothing came for {_QUIET_S:g} s: upload the file again."
-            return _closing(JSONResponse({"error": "timeout", "message": text}, 408))
+            return _refused(UnreachableError(text), 408)
         except ClientDisconnect:
-            return JSONResponse({"error": "gone", "message": "The upload was ended."}, 400)
+            return Response(status_code=400)  # which nobody reads
         except FedotaError as error:
-            return _closing(json_error(error))
+            return _refused(error)
         return JSONResponse(taken)
 
     @asynccontextmanager
@@ -132,12 +138,7 @@ class Upload:
         return {"ok": True}
 
     def _take_sample(self, actor: Actor, problem_id: str, place: Path, name: str) -> dict[str, Any]:
-        named = place.with_name(f"{place.stem}{Path(name).suffix or '.csv'}")
-        shutil.move(place, named)
-        try:
-            return {"data": self._site.platform.problems.propose_data(actor, problem_id, named)}
-        finally:
-            named.unlink(missing_ok=True)
+        return {"data": self._site.platform.problems.propose_data(actor, problem_id, place)}
 
 
 def clear_uploads(home: Path) -> None:
@@ -151,7 +152,7 @@ def _file_name(request: Request) -> str:
     return "".join(one for one in last if one.isprintable())[-_NAME_LENGTH:] or "file"
 
 
-def _closing(response: Response) -> Response:
-    """Have the connection closed: the rest of the body is not read."""
-    response.headers["Connection"] = "close"
-    return response
+def _refused(error: FedotaError, status: int = 0) -> Response:
+    """Answer with an error, and close the connection: what is left of the file is not read."""
+    headers = error_headers(error) | {"Connection": "close"}
+    return JSONResponse(error_body(error), status or http_status(error), headers=headers)

@@ -1,0 +1,106 @@
+"""What every request passes: other sites are turned away, pages need a session."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.websockets import WebSocketDisconnect
+from support.web import ORIGIN, PASSWORD, Web
+
+ADMIN = "admin@example.org"
+_FORM = {"email": ADMIN, "password": PASSWORD}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://elsewhere.example"},
+        {"Origin": "null"},
+        {"Origin": "http://testserver.elsewhere.example"},
+        {"Origin": "http://testserver:8080"},
+        {"Origin": ORIGIN, "Sec-Fetch-Site": "cross-site"},
+        {"Origin": ORIGIN, "Sec-Fetch-Site": "same-site"},
+        {"Origin": ""},
+    ],
+)
+@pytest.mark.parametrize("path", ["/login", "/logout", "/register", "/setup", "/upload/model/x"])
+def test_what_another_site_sends_changes_nothing(
+    web: Web, headers: dict[str, str], path: str
+) -> None:
+    client = web.client(ADMIN)
+    token = client.cookies["fedota_session"]
+    answer = client.post(path, data=_FORM, headers=headers)
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+    assert web.platform.accounts.by_session(token) is not None
+
+
+def test_a_request_that_names_no_page_is_no_browser_of_ours(web: Web) -> None:
+    client = web.client()
+    del client.headers["Origin"]
+    assert client.post("/login", data=_FORM).status_code == 403
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_our_own_pages_pass(web: Web, site: str) -> None:
+    headers = {"Sec-Fetch-Site": site}
+    assert web.client().post("/login", data=_FORM, headers=headers).status_code == 303
+
+
+def test_the_address_of_the_settings_passes_whatever_a_proxy_calls_the_host(web: Web) -> None:
+    headers = {"Origin": web.platform.settings.page_url, "Host": "backend:8501"}
+    assert web.client().post("/login", data=_FORM, headers=headers).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("path", "reached"),
+    [
+        ("/", "/login"),
+        ("/problem?id=abc", "/login?next=%2Fproblem%3Fid%3Dabc"),
+        ("/users", "/login?next=%2Fusers"),
+    ],
+)
+def test_pages_lead_to_signing_in(web: Web, path: str, reached: str) -> None:
+    answer = web.client().get(path)
+    assert (answer.status_code, answer.headers["location"]) == (303, reached)
+
+
+def test_pages_are_served_to_who_is_signed_in(web: Web) -> None:
+    # Streamlit itself does not stand behind this app: that nothing is there means it was let by.
+    assert web.client(ADMIN).get("/").status_code == 404
+
+
+def test_a_session_that_was_ended_elsewhere_leads_to_signing_in(web: Web) -> None:
+    client = web.client(ADMIN)
+    web.platform.accounts.sign_out_everywhere(web.admin)
+    assert client.get("/").headers["location"] == "/login"
+
+
+@pytest.mark.parametrize(
+    "path", ["/_stcore/upload_file/a/b", "/_stcore/metrics", "/media/0123.png"]
+)
+def test_streamlits_files_need_a_session(web: Web, path: str) -> None:
+    assert web.client().get(path).status_code == 401
+    assert web.client(ADMIN).get(path).status_code == 404
+
+
+def test_streamlits_interface_for_programs_is_closed(web: Web) -> None:
+    assert web.client(ADMIN).post("/_stcore/agent/interact").status_code == 404
+
+
+@pytest.mark.parametrize("origin", ["https://elsewhere.example", "http://localhost:3000", "null"])
+def test_another_sites_pages_open_no_websocket(web: Web, origin: str) -> None:
+    client = web.client(ADMIN)
+    with (
+        pytest.raises(WebSocketDisconnect) as refused,
+        client.websocket_connect("/_stcore/stream", headers={"Origin": origin}),
+    ):
+        pass
+    assert refused.value.code == 1008
+
+
+def test_every_answer_bears_the_headers(web: Web) -> None:
+    for path in ("/", "/login", "/nowhere"):
+        headers = web.client().get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
