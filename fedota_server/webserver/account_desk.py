@@ -106,4 +106,6 @@ class AccountDesk:
 
     @staticmethod
     def _by_email(session: Session, email: str) -> User | None:
+        if not email.isprintable():  # no database looks for what it cannot hold
+            return None
         return session.exec(select(User).where(User.email == email)).first()

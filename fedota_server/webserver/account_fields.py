@@ -54,6 +54,6 @@ def clean_name(typed: str, what: str = "name") -> str:
     return name
 
 
-def shown_browser(user_agent: str) -> str:
-    """Cut what a browser says of itself to what can be kept and shown."""
-    return "".join(letter for letter in user_agent if letter.isprintable())[:200]
+def printable(text: str, most: int = 200) -> str:
+    """Cut a text that is only searched for or shown to what can be kept and shown."""
+    return "".join(letter for letter in text if letter.isprintable())[:most]

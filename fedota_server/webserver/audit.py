@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, or_, select
 
+from fedota_server.webserver.account_fields import printable
 from fedota_server.webserver.database import Database, row_id
 from fedota_server.webserver.permissions import Action, Actor, require
 from fedota_server.webserver.tables import AuditRow, ProblemRow
@@ -121,6 +122,7 @@ class Audit:
             query = select(AuditRow).order_by(col(AuditRow.id).desc())
             if problem_id:
                 query = query.where(AuditRow.problem_id == problem_id)
+            who, action = printable(who), printable(action)
             if who:
                 query = query.where(
                     or_(

@@ -130,6 +130,6 @@ class _Place:
         self._places.release()
 
 
-def _normal(password: str) -> str:
+def _normal(password: str) -> bytes:
     """Bring a password into one form, however its keyboard composes characters."""
-    return unicodedata.normalize("NFKC", password)
+    return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")

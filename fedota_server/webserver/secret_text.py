@@ -32,4 +32,4 @@ def code_as_typed(typed: str) -> str:
 
 def sha256_of(token: str) -> str:
     """Return what is kept of a token: random as it is, it needs neither salt nor slowness."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

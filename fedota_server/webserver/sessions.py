@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlmodel import Session, col, delete, select, update
 
 from fedota_server.webserver.account import SessionView
-from fedota_server.webserver.account_fields import shown_browser
+from fedota_server.webserver.account_fields import printable
 from fedota_server.webserver.database import row_id
 from fedota_server.webserver.secret_text import new_token, sha256_of
 from fedota_server.webserver.tables import User, WebSession
@@ -38,7 +38,7 @@ def open_session(session: Session, user: User, browser: str, now: float, days: f
         WebSession(
             user_id=user_id,
             token_sha256=sha256_of(token),
-            browser=shown_browser(browser),
+            browser=printable(browser),
             created_unix_s=now,
             last_seen_unix_s=now,
             expires_unix_s=now + days * 86_400,

@@ -15,7 +15,7 @@ from fedota_server.webserver.account_desk import AccountDesk
 from fedota_server.webserver.account_fields import clean_email, clean_name
 from fedota_server.webserver.passwords import refuse_weak
 from fedota_server.webserver.permissions import Role
-from fedota_server.webserver.secret_text import code_as_typed, new_code
+from fedota_server.webserver.secret_text import code_as_typed, new_code, sha256_of
 from fedota_server.webserver.sessions import open_session
 from fedota_server.webserver.tables import User
 
@@ -26,6 +26,7 @@ class SetUp(AccountDesk):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._code = new_code()
+        self._code_sha256 = sha256_of(code_as_typed(self._code))
         self._is_set_up = threading.Event()
 
     def needs_setup(self) -> bool:
@@ -59,9 +60,7 @@ class SetUp(AccountDesk):
         """
         if not self.needs_setup():
             raise _set_up_already()
-        if not hmac.compare_digest(
-            code_as_typed(code).encode(), code_as_typed(self._code).encode()
-        ):
+        if not hmac.compare_digest(sha256_of(code_as_typed(code)), self._code_sha256):
             raise SignInError(
                 "The set-up code is wrong: take the one that fedota up printed in its terminal."
             )

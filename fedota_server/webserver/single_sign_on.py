@@ -61,7 +61,7 @@ class SingleSignOn(SignIn, SetUp):
             The platform has no administrator yet, or the account was made at this moment.
         """
         key = f"{issuer}|{subject}"
-        if not issuer or not subject or len(key) > _SUBJECT_MOST:
+        if not issuer or not subject or len(key) > _SUBJECT_MOST or not key.isprintable():
             raise SignInError("The sign-on service did not say who you are: try again.")
         if self.needs_setup():
             raise ConflictError("This platform has no administrator yet: set it up first.")

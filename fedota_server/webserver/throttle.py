@@ -64,7 +64,7 @@ class Counted:
 
 def for_account(email: str) -> Counted:
     """Count an account's attempts, whether there is such an account or not."""
-    digest = hashlib.sha256(email.encode()).hexdigest()
+    digest = hashlib.sha256(email.encode("utf-8", "surrogatepass")).hexdigest()
     return Counted(f"account {digest}", ACCOUNT)
 
 

@@ -10,7 +10,7 @@ from fedota_proto.errors import ConflictError, NotFoundError
 from fedota_server.webserver import audit
 from fedota_server.webserver.account import Account, account_of, give_roles, roles_of
 from fedota_server.webserver.account_desk import AccountDesk
-from fedota_server.webserver.account_fields import clean_email, clean_name
+from fedota_server.webserver.account_fields import clean_email, clean_name, printable
 from fedota_server.webserver.permissions import Action, Actor, Role, require
 from fedota_server.webserver.secret_text import new_code
 from fedota_server.webserver.sessions import end_sessions
@@ -44,7 +44,7 @@ class UserAdministration(AccountDesk):
             Those of the page, and how many there are in all.
         """
         require(actor, Action.MANAGE_USERS)
-        words = search.strip()
+        words = printable(search.strip())
         found = or_(
             col(User.name).icontains(words, autoescape=True),
             col(User.email).icontains(words, autoescape=True),
@@ -66,7 +66,7 @@ class UserAdministration(AccountDesk):
         with self._database.session() as session:
             user = self._by_email(session, email.strip().lower())
         if user is None:
-            raise NotFoundError(f"No account has the e-mail address {email.strip()}.")
+            raise NotFoundError(f"No account has the e-mail address {printable(email.strip())}.")
         return account_of(user)
 
     def add_user(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fedota_proto.errors import UsageError
-from fedota_server.webserver.account_fields import clean_email, clean_name, shown_browser
+from fedota_server.webserver.account_fields import clean_email, clean_name, printable
 
 
 @pytest.mark.parametrize(
@@ -87,5 +87,5 @@ def test_a_message_names_what_is_wrong() -> None:
         clean_name("", "token's name")
 
 
-def test_a_browser_is_cut_to_what_can_be_shown() -> None:
-    assert shown_browser("Mozilla\x1b[2J/5.0 " + "x" * 500) == ("Mozilla[2J/5.0 " + "x" * 500)[:200]
+def test_a_text_is_cut_to_what_can_be_shown() -> None:
+    assert printable("Mozilla\x1b[2J/5.0 " + "x" * 500) == ("Mozilla[2J/5.0 " + "x" * 500)[:200]
