@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedota_client.examples import Examples
-from fedota_proto.data_format import Column, TableFormat
+from fedota_client.examples import Examples, Field
+from fedota_proto.data_format import (
+    ArraysFormat,
+    Column,
+    DataFormat,
+    DeclaredArray,
+    ImagesFormat,
+    TableFormat,
+)
+from fedota_proto.data_format.images import INPUT_NAME as IMAGE
+from fedota_proto.data_format.text import INPUT_NAME as TEXT
 
 _SPREAD = 100.0
+_WORDS = "the a one of and to in is was not good bad old new red blue time day house water"
+_WORDS_MOST = 40
 
 
-def fake_examples(data_format: TableFormat, count: int, seed: int) -> Examples:
-    """Draw examples that keep a declared format: each column on its own, evenly over its range.
+def fake_examples(data_format: DataFormat, count: int, seed: int) -> Examples:
+    """Draw examples that keep a declared format: each part on its own, evenly over its range.
 
     Parameters
     ----------
@@ -28,14 +39,67 @@ def fake_examples(data_format: TableFormat, count: int, seed: int) -> Examples:
         `count` of them.
     """
     random = np.random.default_rng(seed)
-    columns = {
+    if isinstance(data_format, TableFormat):
+        return _fake_table(data_format, count, random)
+    if isinstance(data_format, ArraysFormat):
+        return Examples(
+            tuple(_fake_array(array, count, random) for array in data_format.inputs),
+            tuple(_fake_array(array, count, random) for array in data_format.targets),
+        )
+    classes = random.integers(0, len(data_format.classes), (count, 1)).astype(np.float32)
+    if isinstance(data_format, ImagesFormat):
+        pixels = random.integers(0, 256, (count, *data_format.shape), np.uint8)
+        values = Field((IMAGE,), pixels)
+    else:
+        values = Field((TEXT,), _fake_texts(count, data_format.longest, random))
+    return Examples((values,), (Field(("class",), classes),))
+
+
+def _fake_table(data_format: TableFormat, count: int, random: np.random.Generator) -> Examples:
+    numbers = {
         column.name: _draw(column, count, random).astype(np.float32)
         for column in data_format.columns
+        if column.type != "text"
     }
-    return Examples(
-        inputs=np.stack([columns[column.name] for column in data_format.inputs], axis=1),
-        targets=columns[data_format.target.name][:, np.newaxis],
-    )
+
+    def matrix(columns: list[Column]) -> Field:
+        values = np.stack([numbers[column.name] for column in columns], axis=1)
+        return Field(tuple(column.name for column in columns), values)
+
+    plain = [column for column in data_format.inputs if column.type != "text"]
+    inputs = [matrix(plain)] if plain else []
+    inputs += [
+        Field((column.name,), _fake_texts(count, column.longest, random))
+        for column in data_format.inputs
+        if column.type == "text"
+    ]
+    return Examples(tuple(inputs), (matrix(list(data_format.targets)),))
+
+
+def _fake_texts(count: int, longest: int, random: np.random.Generator) -> np.ndarray:
+    texts = np.empty((count, 1), object)
+    for number in range(count):
+        words = random.choice(_WORDS.split(), random.integers(1, _WORDS_MOST, endpoint=True))
+        text = " ".join(words)
+        texts[number, 0] = text[:longest].strip() or "a" if longest else text
+    return texts
+
+
+def _fake_array(array: DeclaredArray, count: int, random: np.random.Generator) -> Field:
+    shape = (count, *(array.shape or (1,)))
+    low = 0 if array.classes else array.minimum
+    high = array.classes - 1 if array.classes else array.maximum
+    if array.dtype == "bool":
+        return Field((array.name,), random.integers(0, 2, shape).astype(bool))
+    if "int" in array.dtype:
+        least, most = np.iinfo(array.dtype).min, np.iinfo(array.dtype).max
+        first = max(least, 0 if low is None else int(np.ceil(low)))
+        last = min(most, first + int(_SPREAD) if high is None else int(np.floor(high)))
+        drawn = random.integers(min(first, last), last, shape, endpoint=True)
+        return Field((array.name,), drawn.astype(array.dtype))
+    bounds = _range(Column(array.name, "number", minimum=low, maximum=high))
+    drawn_floats = random.uniform(*bounds, shape).astype(array.dtype)
+    return Field((array.name,), np.clip(drawn_floats, *bounds).astype(array.dtype))
 
 
 def _draw(column: Column, count: int, random: np.random.Generator) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fedota_client.data.splitting import split
 from fedota_client.fake_data import fake_examples
 from fedota_client.jobs.files import write_arrays, write_json
 from fedota_client.jobs.loading import failing_as, load_model
@@ -82,8 +83,10 @@ def make_updates(folder: Path, manifest_path: Path, out: Path) -> None:
     model = load_model(folder / problem.model_file)
     task = _first_task(problem, model.arrays())
     count = min(MOST_EXAMPLES, max(FEWEST_EXAMPLES, problem.data.minimum_examples))
+    fraction = problem.training.holdout_fraction
     for number in range(1, problem.rounds.minimum_reports + 1):
-        tasks = KerasTasks(problem, manifest, model, fake_examples(problem.data, count, number))
+        examples = split(fake_examples(problem.data, count, number), fraction)
+        tasks = KerasTasks(problem, manifest, model, examples)
         with failing_as("On fake data made from the declared format"):
             update = tasks.run(
                 Task(number, "train", node_id=number, server_round=1),

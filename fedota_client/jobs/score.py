@@ -6,12 +6,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from fedota_client.data.reading import read_examples
 from fedota_client.examples import joined
 from fedota_client.fake_data import fake_examples
 from fedota_client.jobs.files import read_arrays, write_json
 from fedota_client.jobs.loading import failing_as, load_model
 from fedota_client.model_inputs import InputLayout
-from fedota_client.table_data import read_tables
 from fedota_proto.errors import FolderError
 from fedota_proto.problem import read_problem
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         type=Path,
         action="append",
         default=[],
-        help="a CSV file or a folder of them, any number of times; default: fake data",
+        help="a folder of data or one file of it, any number of times; default: fake data",
     )
     parser.add_argument("--out", type=Path, required=True, help="JSON file for the result")
     given = parser.parse_args(arguments)
@@ -68,7 +68,7 @@ def score(
     folder
         The problem's.
     data
-        CSV files and folders of them, all together; none: fake examples.
+        Folders of data and files of it, all together; none: fake examples.
     out
         The JSON file.
     model
@@ -84,7 +84,7 @@ def score(
     """
     problem = read_problem(folder)
     if data:
-        examples = joined([read_tables(place, problem.data, minimum=1) for place in data])
+        examples = joined([read_examples(place, problem.data, minimum=1) for place in data])
     else:
         examples = fake_examples(problem.data, FAKE_EXAMPLES, seed=0)
     loaded = load_model(model or folder / problem.model_file)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fedota_client.data.reading import read_examples
+from fedota_client.data.splitting import split
 from fedota_client.examples import Examples, joined
-from fedota_client.holdout import holdout_mask
 from fedota_client.jobs.files import write_json
 from fedota_client.jobs.loading import failing_as, load_model
 from fedota_client.model_inputs import InputLayout
-from fedota_client.table_data import read_tables
 from fedota_proto.model_file import write_weights
 from fedota_proto.problem import Problem, read_problem
 
@@ -45,9 +45,9 @@ def main(arguments: Sequence[str]) -> int:
         type=Path,
         action="append",
         required=True,
-        help="a CSV file or a folder of them, any number of times",
+        help="a folder of data or one file of it, any number of times",
     )
-    parser.add_argument("--test", type=Path, help="CSV file; default: what clients hold out")
+    parser.add_argument("--test", type=Path, help="folder or file; default: what clients hold out")
     parser.add_argument(
         "--epochs", type=int, help="default: as many as the problem's rounds make together"
     )
@@ -88,13 +88,13 @@ def train(
     folder
         The problem's.
     data
-        One CSV file or folder of them for each holder. What a client would hold out is not trained
-        on here either.
+        One folder of data, or file of it, for each holder. What a client would hold out is not
+        trained on here either.
     out
         JSON file for ``{"together": {"examples", "epochs", "metrics"}, "each": {path: the same}}``;
         examples are those trained on.
     test
-        CSV file to evaluate on; None: everything held out.
+        Folder or file to evaluate on; None: everything held out.
     epochs
         Passes over the examples; None: rounds × local epochs.
     each
@@ -108,13 +108,13 @@ def train(
         Problem, model or data are refused, or do not go together.
     """
     problem = read_problem(folder)
-    holders = [read_tables(place, problem.data, minimum=1) for place in data]
-    masks = [holdout_mask(one, problem.training.holdout_fraction) for one in holders]
-    parts = [one.take(~mask) for one, mask in zip(holders, masks, strict=True)]
+    fraction = problem.training.holdout_fraction
+    sides = [split(read_examples(place, problem.data, minimum=1), fraction) for place in data]
+    parts = [one.train for one in sides]
     if test is not None:
-        tested = read_tables(test, problem.data, minimum=1)
+        tested = read_examples(test, problem.data, minimum=1)
     else:
-        tested = joined([one.take(mask) for one, mask in zip(holders, masks, strict=True)])
+        tested = joined([one.held_out for one in sides])
     passes = epochs or problem.rounds.rounds * problem.training.local_epochs
     source = folder / problem.model_file
     trial = _Trial(problem, load_model(source), tested, passes)

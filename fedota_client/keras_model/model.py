@@ -14,11 +14,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from fedota_client.examples import Values
 from fedota_client.failures import TaskFailedError
+from fedota_client.keras_model.batches import in_order, read_batches, shuffled
 from fedota_client.keras_model.errors import KERAS_ERRORS, first_line, translated
 from fedota_client.keras_model.saved_state import walk_saved_state
 from fedota_client.keras_model.steps import Steps
 from fedota_client.keras_model.summary import (
+    blank_batch,
     layer_table,
     loss_name,
     named_tensors,
@@ -64,7 +67,8 @@ class KerasModel:
     The training step is compiled once; every task sets the arrays, resets the optimizer's variables
     and the random states, and runs it. Not safe to use from two threads at once.
 
-    Examples are given as one array ``(examples, …)`` per input and per output.
+    Examples are given as one array ``(examples, …)`` per input and per output, or as what reads
+    like one; texts are objects.
 
     Parameters
     ----------
@@ -209,7 +213,7 @@ class KerasModel:
         """Return copies of the federated arrays by name, in the model's order."""
         return {name: np.array(v.numpy()) for name, v in self._variables.items()}
 
-    def warm_up(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> None:
+    def warm_up(self, inputs: Sequence[Values], targets: Sequence[Values]) -> None:
         """Compile the steps of training and evaluation.
 
         Parameters
@@ -229,8 +233,8 @@ class KerasModel:
 
     def train(
         self,
-        inputs: Sequence[np.ndarray],
-        targets: Sequence[np.ndarray],
+        inputs: Sequence[Values],
+        targets: Sequence[Values],
         plan: TrainingPlan,
         on_batch: OnBatch | None = None,
     ) -> dict[str, float]:
@@ -268,12 +272,11 @@ class KerasModel:
             step = self._steps.training(plan.proximal_mu, tensors)
             for epoch in range(1, plan.epochs + 1):
                 self._model.reset_metrics()
-                rows = order.permutation(examples)
-                for batch in range(batches):
-                    chosen = rows[batch * plan.batch_size : (batch + 1) * plan.batch_size]
-                    loss = step(*(tensor[chosen] for tensor in tensors))
+                chosen = shuffled(examples, plan.batch_size, order)
+                for batch, values in enumerate(read_batches(tensors, chosen), start=1):
+                    loss = step(*values)
                     if on_batch is not None:
-                        on_batch(epoch, batch + 1, batches, loss)
+                        on_batch(epoch, batch, batches, loss)
             self._model.optimizer.finalize_variable_values(self._model.trainable_variables)
             results = self._steps.results()
         if not math.isfinite(results["loss"]):
@@ -286,8 +289,8 @@ class KerasModel:
 
     def evaluate(
         self,
-        inputs: Sequence[np.ndarray],
-        targets: Sequence[np.ndarray],
+        inputs: Sequence[Values],
+        targets: Sequence[Values],
         on_batch: OnBatch | None = None,
     ) -> dict[str, float]:
         """Compute loss and compiled metrics over examples, changing nothing.
@@ -315,11 +318,11 @@ class KerasModel:
             self._steps.build_metrics(tensors)
             step = self._steps.evaluation(tensors)
             self._model.reset_metrics()
-            for batch in range(batches):
-                rows = slice(batch * EVALUATION_BATCH, (batch + 1) * EVALUATION_BATCH)
-                loss = step(*(tensor[rows] for tensor in tensors))
+            chosen = in_order(len(targets[0]), EVALUATION_BATCH)
+            for batch, values in enumerate(read_batches(tensors, chosen), start=1):
+                loss = step(*values)
                 if on_batch is not None:
-                    on_batch(1, batch + 1, batches, loss)
+                    on_batch(1, batch, batches, loss)
             return self._steps.results()
 
     def _reset(self, seed: int) -> None:
@@ -331,10 +334,7 @@ class KerasModel:
 
     def _metric_names(self) -> tuple[str, ...]:
         """Name the metrics by evaluating zeros against targets of a shape that the loss takes."""
-        inputs = [
-            np.zeros((2, *(OPEN_DIMENSION if n is None else n for n in one.shape)), one.dtype)
-            for one in self.inputs
-        ]
+        inputs = [blank_batch(one, OPEN_DIMENSION) for one in self.inputs]
         shapes = [
             tuple(OPEN_DIMENSION if n is None else n for n in one.shape) for one in self.outputs
         ]

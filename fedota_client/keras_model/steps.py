@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from fedota_client.examples import Values
 from fedota_proto.manifest import ManifestInput
 
 
@@ -47,7 +48,7 @@ class Steps:
         self._compiled: dict[str, Any] = {}
         self._metrics_built = False
 
-    def build_metrics(self, tensors: Sequence[np.ndarray]) -> None:
+    def build_metrics(self, tensors: Sequence[Values]) -> None:
         """Let loss and metrics make their variables, which no compiled step may do.
 
         Parameters
@@ -62,12 +63,12 @@ class Steps:
         self._model.reset_metrics()
         self._metrics_built = True
 
-    def compile(self, tensors: Sequence[np.ndarray]) -> None:
+    def compile(self, tensors: Sequence[Values]) -> None:
         """Compile the steps of plain training and of evaluation for tensors like these."""
         for kind in ("train", "evaluate"):
             self._step(kind, tensors).get_concrete_function()
 
-    def training(self, proximal_mu: float, tensors: Sequence[np.ndarray]) -> Any:
+    def training(self, proximal_mu: float, tensors: Sequence[Values]) -> Any:
         """Return the step of a task's training.
 
         Parameters
@@ -92,7 +93,7 @@ class Steps:
         step, mu = self._step("proximal", tensors), tf.constant(proximal_mu, tf.float32)
         return lambda *batch: step(mu, *batch)
 
-    def evaluation(self, tensors: Sequence[np.ndarray]) -> Any:
+    def evaluation(self, tensors: Sequence[Values]) -> Any:
         """Return the step of an evaluation: takes a batch, returns its loss as a tensor."""
         return self._step("evaluate", tensors)
 
@@ -110,7 +111,7 @@ class Steps:
         }
         return {name: float(value) for name, value in results.items() if value.ndim == 0}
 
-    def _step(self, kind: str, tensors: Sequence[np.ndarray]) -> Any:
+    def _step(self, kind: str, tensors: Sequence[Values]) -> Any:
         if kind not in self._compiled:
             steps = {"train": self._train, "proximal": self._train_near, "evaluate": self._evaluate}
             signature = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in tensors]

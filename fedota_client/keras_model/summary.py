@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from fedota_proto.manifest import ManifestInput
 
 
@@ -25,6 +27,20 @@ def named_tensors(structure: Any, tensors: Sequence[Any]) -> tuple[ManifestInput
     """
     named = structure.items() if isinstance(structure, dict) else ((t.name, t) for t in tensors)
     return tuple(ManifestInput(name, t.dtype, tuple(t.shape[1:])) for name, t in named)
+
+
+def blank_batch(one: ManifestInput, open_dimension: int) -> np.ndarray:
+    """Make two examples of zeros, or of empty texts, that an input takes.
+
+    Parameters
+    ----------
+    one
+        Of the model.
+    open_dimension
+        Size of an axis whose size is open.
+    """
+    shape = (2, *(open_dimension if size is None else size for size in one.shape))
+    return np.full(shape, "", object) if one.dtype == "string" else np.zeros(shape, one.dtype)
 
 
 def loss_name(loss: Any) -> str:

@@ -1,4 +1,4 @@
-"""Tasks of a published problem: a Keras model trained and evaluated on the holder's tables."""
+"""Tasks of a published problem: a Keras model trained and evaluated on the holder's data."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fedota_client.examples import Examples
+from fedota_client.data.reading import read_split
+from fedota_client.data.splitting import Split
 from fedota_client.failures import TaskFailedError
-from fedota_client.holdout import holdout_mask
 from fedota_client.keras_environment import WorkerSettings, import_keras_model
 from fedota_client.model_inputs import InputLayout
 from fedota_client.shared_metrics import ShareMetrics
-from fedota_client.table_data import read_tables
 from fedota_client.worker.tasks import Progress, Task, task_seed
 from fedota_proto.errors import FolderError, ModelFileError, StreamError
 from fedota_proto.manifest import Manifest
@@ -45,7 +44,7 @@ class KerasTasks:
     model
         Loaded and compiled.
     examples
-        All of the holder's.
+        The holder's, on both sides.
     share
         How exactly weight and metrics are told.
     guard
@@ -64,7 +63,7 @@ class KerasTasks:
         problem: Problem,
         manifest: Manifest,
         model: KerasModel,
-        examples: Examples,
+        examples: Split,
         *,
         share: ShareMetrics = ShareMetrics.EXACT,
         guard: UpdateGuard | None = None,
@@ -81,10 +80,9 @@ class KerasTasks:
         self._guard = guard
         self._aside: dict[str, Any] = {}
         layout = InputLayout(problem.data, model.inputs, model.outputs)
-        held_out = holdout_mask(examples, problem.training.holdout_fraction)
-        self._train = layout.arrange(examples.take(~held_out))
-        self._holdout = layout.arrange(examples.take(held_out))
-        self._counts = (int((~held_out).sum()), int(held_out.sum()))
+        self._train = layout.arrange(examples.train)
+        self._holdout = layout.arrange(examples.held_out)
+        self._counts = (len(examples.train), len(examples.held_out))
         try:
             model.warm_up(*self._train)
         except TaskFailedError as error:
@@ -114,8 +112,13 @@ class KerasTasks:
         """
         problem = parse_problem(str(fields["problem_toml"]))
         manifest = read_manifest(Path(fields["manifest_path"]))
-        examples = read_tables(Path(fields["data_dir"]), problem.data)
         model_path = Path(fields["model_path"])
+        examples = read_split(
+            Path(fields["data_dir"]),
+            problem.data,
+            problem.training.holdout_fraction,
+            scratch=model_path.parent,
+        )
         check_model_file(model_path)  # also before Keras is imported, which takes seconds
         model = import_keras_model(settings).load(model_path)
         return cls(
@@ -233,13 +236,12 @@ def _guard(fields: Mapping[str, Any] | None) -> UpdateGuard | None:
 
 
 def _said_of_target(reason: str, problem: Problem) -> str:
-    target = problem.data.target
-    if not target.allowed:
+    if not problem.data.classes:
         return reason
     return (
-        f"{reason} The target {target.name!r} is given as the index of its value in the declared "
-        "list: a model with an output for each class needs a sparse loss and sparse metrics, as "
-        "sparse_categorical_crossentropy."
+        f"{reason} The target {problem.data.target_names[0]!r} is given as the index of its value "
+        "in the declared list: a model with an output for each class needs a sparse loss and "
+        "sparse metrics, as sparse_categorical_crossentropy."
     )
 
 

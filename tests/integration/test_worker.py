@@ -13,10 +13,11 @@ from support.keras_lab import KerasLab
 from support.programs import environment
 from support.warm_worker import WarmWorker, task_records
 
+from fedota_client.data.reading import read_examples
 from fedota_client.examples import Examples
 from fedota_client.holdout import holdout_mask
-from fedota_client.table_data import read_tables
 from fedota_client.worker_protocol import Frame
+from fedota_proto.data_format import TableFormat
 from fedota_proto.manifest import Manifest
 from fedota_proto.model_file import read_weights
 from fedota_proto.npy import npy_view
@@ -70,6 +71,7 @@ class Place:
         self.tables = folder / "tables"
         self.tables.mkdir()
         random = np.random.default_rng(1)
+        assert isinstance(self.problem.data, TableFormat)
         columns = [column.name for column in self.problem.data.columns]
         kinds = self.problem.data.target.allowed
         self._rows = [",".join(columns)]
@@ -88,7 +90,7 @@ class Place:
 
     def examples(self, *, held_out: bool) -> Examples:
         """The holder's examples on one side."""
-        return read_tables(self.tables, self.problem.data).take(self._side(held_out))
+        return read_examples(self.tables, self.problem.data).take(self._side(held_out))
 
     def scored(self, lab: KerasLab, *, held_out: bool) -> dict[str, float]:
         """Loss and metrics of the problem's model on one side, by the score job."""
@@ -102,7 +104,7 @@ class Place:
         return metrics
 
     def _side(self, held_out: bool) -> np.ndarray:
-        examples = read_tables(self.tables, self.problem.data)
+        examples = read_examples(self.tables, self.problem.data)
         mask = holdout_mask(examples, self.problem.training.holdout_fraction)
         return mask if held_out else ~mask
 
@@ -250,7 +252,8 @@ def test_fedprox_pulls_towards_the_model_as_received(
 ) -> None:
     """Two steps of gradient descent on F(w) + μ/2 ‖w − w₀‖², done by hand."""
     examples = place_of_line.examples(held_out=False)
-    x, y, rate = examples.inputs.astype(float), examples.targets.astype(float), 0.1
+    x, y = (np.asarray(field.values, dtype=float) for field in examples.fields)
+    rate = 0.1
     start = weights, bias = np.array([[2.0], [-1.0]]), np.array([0.5])
     for _ in range(2):
         slope = 2 * (x @ weights + bias - y) / len(y)

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedota_client.examples import Examples
+from fedota_client.examples import Examples, Field
 from fedota_client.holdout import content_hashes, holdout_mask
 
 
 def examples_of(values: list[float]) -> Examples:
     column = np.array(values, dtype=np.float32)[:, np.newaxis]
-    return Examples(inputs=np.concatenate([column, column * 2], axis=1), targets=column)
+    inputs = np.concatenate([column, column * 2], axis=1)
+    return Examples((Field(("a", "b"), inputs),), (Field(("y",), column),))
 
 
 many = examples_of(list(range(10_000)))

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedota_client import table_data
-from fedota_client.table_data import csv_files, read_tables
+from fedota_client.data import csv_file
+from fedota_client.data.reading import read_examples
+from fedota_client.data.table_files import table_files
 from fedota_proto.data_format import Column, TableFormat
 from fedota_proto.errors import DataError
 
@@ -34,9 +35,10 @@ def read(
     folder: Path, text: str | bytes, data_format: TableFormat = FORMAT
 ) -> tuple[list[list[float]], list[list[float]]]:
     (folder / "a.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
-    examples = read_tables(folder, data_format)
-    assert examples.inputs.dtype == examples.targets.dtype == np.float32
-    return examples.inputs.tolist(), examples.targets.tolist()
+    examples = read_examples(folder, data_format)
+    (inputs,), (targets,) = examples.inputs, examples.targets
+    assert inputs.values.dtype == targets.values.dtype == np.float32
+    return inputs.values[:].tolist(), targets.values[:].tolist()
 
 
 def refusal(folder: Path, text: str | bytes) -> str:
@@ -75,13 +77,13 @@ def test_all_files_of_the_folder_are_read_in_the_order_of_their_names(tmp_path: 
     inputs, _ = read(tmp_path, HEADER + "1,0,f,true,1,B\n")
 
     assert [row[0] for row in inputs] == [1, 2]
-    assert csv_files(tmp_path / "b.CSV") == [tmp_path / "b.CSV"]
+    assert table_files(tmp_path / "b.CSV") == [tmp_path / "b.CSV"]
 
 
-def test_rows_keep_their_numbers_over_many_chunks(
+def test_rows_keep_their_numbers_over_many_blocks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(table_data, "ROWS_AT_A_TIME", 3)
+    monkeypatch.setattr(csv_file, "BLOCK_BYTES", 50)
 
     inputs, _ = read(tmp_path, HEADER + GOOD * 8)
     assert len(inputs) == 8
@@ -99,8 +101,8 @@ def test_rows_keep_their_numbers_over_many_chunks(
         ),
         ("3,,f,true,5,B", "row 2, column 'x': found an empty cell, expected a number"),
         ("3,NA,f,true,5,B", "row 2, column 'x': found 'NA', expected a number"),
-        ("3,inf,f,true,5,B", "row 2, column 'x': found inf, expected a number"),
-        ("3,1e300,f,true,5,B", "row 2, column 'x': found 1e+300, expected a number"),
+        ("3,inf,f,true,5,B", "row 2, column 'x': found 'inf', expected a number"),
+        ("3,1e300,f,true,5,B", "row 2, column 'x': found 1e300, expected a number"),
         ("3,-1000.5,f,true,5,B", "row 2, column 'x': found -1000.5, expected a number"),
         ('3,"1,000",f,true,5,B', "row 2, column 'x': found '1,000', expected a number"),
         ("3.5,1,f,true,5,B", "row 2, column 'age': found 3.5, expected a whole number from 0 to"),
@@ -117,7 +119,10 @@ def test_rows_keep_their_numbers_over_many_chunks(
         ("3,1,f,true", "row 2, column 'grade': found an empty cell, expected one of 1, 2, 5."),
         ("3,1,000,f,true,5,B", "row 2: found more cells than the 6 columns that row 1 names."),
         ("3,1,f,true,5,B\n3,1,000,f,true,5,B", "row 3: found more cells than the 6 columns"),
-        ('3,1,f,true,5,"B', "a.csv is no regular CSV table (EOF inside string"),
+        (
+            '3,1,f,true,5,"B',
+            "a.csv is no regular CSV table (a quotation mark in row 2 never closes)",
+        ),
     ],
 )
 def test_a_wrong_cell_is_told_with_its_place_and_a_remedy(
@@ -129,19 +134,22 @@ def test_a_wrong_cell_is_told_with_its_place_and_a_remedy(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "a.csv is empty; its first row must name the columns: 'age', 'x', 'sex',"),
-        ("\n" + HEADER, "a.csv is empty;"),
+        ("", "a.csv is empty. Its first row must name the columns: 'age', 'x', 'sex',"),
+        ("\n" + HEADER, "a.csv is empty."),
         (
             HEADER.replace("age", "Age"),
-            "row 1: the column 'age' is missing. Is it the one named 'Age'",
+            "row 1: found no column 'age'. Is it the one named 'Age'",
         ),
-        ("age,x,sex,grade\n", "row 1: the columns 'smoker', 'y' are missing. Add them"),
+        ("age,x,sex,grade\n", "row 1: found no columns 'smoker', 'y'. Add them"),
         (
             "age," + HEADER,
-            "row 1: the column 'age' is there 2 times; rename or remove all but one.",
+            "row 1: found the column 'age' 2 times. Rename or remove all but one.",
         ),
-        (HEADER.replace(",", ";"), "the cells must be separated by commas. Save the file as"),
-        (HEADER.encode("utf-16"), "a.csv is not UTF-8 text; save it as “CSV UTF-8”."),
+        (
+            HEADER.replace(",", ";"),
+            "row 1: found cells separated by semicolons, expected commas. Save it as",
+        ),
+        (HEADER.encode("utf-16"), "a.csv is not UTF-8 text. Save it as “CSV UTF-8”"),
         (HEADER.encode() + b"3,1,\xe9,true,5,B\n", "a.csv is not UTF-8 text"),
         (HEADER, "holds 0 examples; at least 1 are needed here."),
     ],
@@ -151,10 +159,10 @@ def test_a_wrong_file_is_told_with_a_remedy(tmp_path: Path, text: str | bytes, s
 
 
 def test_a_place_without_data_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no CSV file; put your data there"):
-        read_tables(tmp_path, FORMAT)
+    with pytest.raises(DataError, match="holds no CSV or Parquet file; put your data there"):
+        read_examples(tmp_path, FORMAT)
     with pytest.raises(DataError, match="is not there; name the folder"):
-        read_tables(tmp_path / "nowhere", FORMAT)
+        read_examples(tmp_path / "nowhere", FORMAT)
 
 
 _NUMBERS = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -183,7 +191,8 @@ def test_what_is_written_is_what_is_read(
         ),
     )
 
-    examples = read_tables(path, data_format)
+    examples = read_examples(path, data_format)
 
-    assert examples.inputs.tolist() == [[number, whole] for number, whole, _ in rows]
-    assert examples.targets.tolist() == [[code] for _, _, code in rows]
+    assert examples.inputs[0].names == ("n", "i")
+    assert examples.inputs[0].values[:].tolist() == [[number, whole] for number, whole, _ in rows]
+    assert examples.targets[0].values[:].tolist() == [[code] for _, _, code in rows]

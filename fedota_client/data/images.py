@@ -1,0 +1,153 @@
+"""Pictures for training: all judged and decoded once, kept if they are small, else read again."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fedota_client.data.class_folders import find_class_folders
+from fedota_client.data.findings import FileRefusedError, Finding, refuse_first
+from fedota_client.data.pictures import decode, read_bytes
+from fedota_client.data.spool import MEMORY_BYTES
+from fedota_client.examples import Examples, Field, Values, slices
+from fedota_client.failures import TaskFailedError
+from fedota_proto.data_format import ImagesFormat
+from fedota_proto.data_format.images import IMAGE_SUFFIXES, INPUT_NAME
+from fedota_proto.errors import DataError
+
+THREADS = 4
+PICTURES_AT_A_TIME = 64
+WHAT = "PNG or JPEG file"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of one picture.
+
+    Parameters
+    ----------
+    pixels
+        uint8 ``(height, width, channels)``; None if it was refused.
+    content_hash
+        Of the file's bytes, 64 bits.
+    finding
+        Why it was refused, None if it was not.
+    """
+
+    pixels: np.ndarray | None
+    content_hash: int
+    finding: Finding | None = None
+
+
+def read_images(
+    place: Path, data_format: ImagesFormat, *, memory_bytes: int = MEMORY_BYTES
+) -> Examples | None:
+    """Read the pictures of a folder, each judged and decoded once.
+
+    Parameters
+    ----------
+    place
+        With a folder for each class.
+    data_format
+        The problem's.
+    memory_bytes
+        Up to which all are kept decoded; beyond, each is decoded again when it is needed.
+
+    Returns
+    -------
+    Examples
+        None if there is no picture.
+
+    Raises
+    ------
+    DataError
+        At the first picture or folder that does not keep the format.
+    """
+    folders = find_class_folders(place, data_format.classes, IMAGE_SUFFIXES, WHAT)
+    refuse_first(folders.findings)
+    labelled = folders.labelled
+    if not labelled:
+        return None
+    size_bytes = len(labelled) * math.prod(data_format.shape)
+    kept = (
+        np.empty((len(labelled), *data_format.shape), np.uint8)
+        if (size_bytes <= memory_bytes)
+        else None
+    )
+    hashes = np.empty(len(labelled), np.uint64)
+    paths = [path for path, _ in labelled]
+    for number, seen in enumerate(look_at(paths, data_format)):
+        if seen.finding is not None:
+            raise DataError(seen.finding.sentence)
+        hashes[number] = seen.content_hash
+        if kept is not None and seen.pixels is not None:
+            kept[number] = seen.pixels
+    values: Values = kept if kept is not None else PictureFiles(paths, data_format)
+    targets = np.array([[index] for _, index in labelled], np.float32)
+    return Examples((Field((INPUT_NAME,), values),), (Field(("class",), targets),), hashes)
+
+
+def look_at(paths: list[Path], data_format: ImagesFormat) -> Iterator[Seen]:
+    """Judge and decode pictures side by side, in order, a bounded number at a time."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        for some in slices(len(paths), PICTURES_AT_A_TIME):
+            yield from pool.map(lambda path: look_at_picture(path, data_format), paths[some])
+
+
+def look_at_picture(path: Path, data_format: ImagesFormat) -> Seen:
+    """Judge and decode one picture."""
+    name = f"{path.parent.name}/{path.name}"
+    try:
+        data = read_bytes(path, name)
+        pixels = decode(data, name, data_format)
+    except FileRefusedError as error:
+        return Seen(None, 0, error.finding)
+    digest = hashlib.blake2b(data, digest_size=8).digest()
+    return Seen(pixels, int.from_bytes(digest, "little"))
+
+
+class PictureFiles:
+    """Pictures that are decoded when they are needed.
+
+    Parameters
+    ----------
+    paths
+        Of each.
+    data_format
+        The problem's.
+    """
+
+    def __init__(self, paths: list[Path], data_format: ImagesFormat) -> None:
+        self.shape = (len(paths), *data_format.shape)
+        self.dtype = np.dtype(np.uint8)
+        self._paths = paths
+        self._format = data_format
+
+    def __len__(self) -> int:
+        """Count the pictures."""
+        return len(self._paths)
+
+    def __getitem__(self, rows: Any) -> Any:
+        """Decode some of the pictures.
+
+        Raises
+        ------
+        TaskFailedError
+            One is no longer there, or no longer what it was.
+        """
+        chosen = np.arange(len(self))[rows]
+        found = np.empty((len(chosen), *self.shape[1:]), np.uint8)
+        paths = [self._paths[row] for row in chosen]
+        for number, seen in enumerate(look_at(paths, self._format)):
+            if seen.pixels is None:
+                reason = seen.finding.sentence if seen.finding else ""
+                raise TaskFailedError("data", f"The data has changed while it is used: {reason}")
+            found[number] = seen.pixels
+        return found

@@ -1,0 +1,137 @@
+"""One picture: judged by its header, decoded, laid out as the format wants it."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from fedota_client.data.csv_header import unreadable
+from fedota_client.data.findings import FileRefusedError, Finding
+from fedota_proto.data_format import ImagesFormat
+
+PIXELS_MAX = 64_000_000
+FILE_BYTES_MAX = 256 << 20
+_FORMATS = ("PNG", "JPEG")
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_WORDS = {1: "grey", 3: "colour", 4: "colour with transparency"}
+_CHANNELS = {"1": 1, "L": 1, "LA": 2, "P": 3, "PA": 4, "RGB": 3, "RGBA": 4, "YCbCr": 3, "CMYK": 4}
+_LOSSLESS = {("1", 1), ("P", 3), ("YCbCr", 3)}
+
+# A picture that claims more pixels than `PIXELS_MAX` is refused here, by its header, before
+# anything is decoded; Pillow's own bound is a warning, and lies elsewhere.
+Image.MAX_IMAGE_PIXELS = None
+
+
+def read_bytes(path: Path, name: str) -> bytes:
+    """Read a picture's file whole.
+
+    Raises
+    ------
+    FileRefusedError
+        It cannot be read, is empty, or is larger than any picture.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise FileRefusedError(unreadable(name, error)) from error
+    if not data:
+        raise FileRefusedError(Finding("empty", name, "it is empty", remedy="Remove it."))
+    if len(data) > FILE_BYTES_MAX:
+        raise FileRefusedError(
+            Finding("size", name, "it is larger than 256 MB", remedy="Save it smaller.")
+        )
+    return data
+
+
+def decode(data: bytes, name: str, data_format: ImagesFormat) -> np.ndarray:
+    """Decode a picture.
+
+    Parameters
+    ----------
+    data
+        The file's bytes.
+    name
+        How it is called in findings.
+    data_format
+        The problem's.
+
+    Returns
+    -------
+    np.ndarray
+        uint8 ``(height, width, channels)``.
+
+    Raises
+    ------
+    FileRefusedError
+        It does not keep the format, or is damaged.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            _judge(picture, name, data_format)
+            mode = _MODES[data_format.channels]
+            picture.load()
+            plain = picture if picture.mode == mode else picture.convert(mode)
+            if plain.size != (data_format.width, data_format.height):
+                size = (data_format.width, data_format.height)
+                plain = plain.resize(size, Image.Resampling.BILINEAR)
+            return np.asarray(plain).reshape(data_format.shape)
+    except UnidentifiedImageError as error:
+        raise FileRefusedError(
+            Finding(
+                "foreign",
+                name,
+                "it is no PNG or JPEG picture, whatever its name says",
+                remedy="Save it as PNG, or move it out of here.",
+            )
+        ) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise FileRefusedError(
+            Finding(
+                "damaged",
+                name,
+                "it is cut off or damaged",
+                remedy="Copy or export it again, or remove it.",
+            )
+        ) from error
+
+
+def _judge(picture: Image.Image, name: str, data_format: ImagesFormat) -> None:
+    width, height = picture.size
+    wanted = f"{data_format.width} × {data_format.height} pixels"
+    if width * height > PIXELS_MAX:
+        raise FileRefusedError(
+            Finding(
+                "size",
+                name,
+                f"a picture that claims {width:,} × {height:,} pixels",
+                expected=wanted if not data_format.resize else "at most 64 million",
+                remedy="It was not opened: save it smaller, or remove it.",
+            )
+        )
+    if picture.size != (data_format.width, data_format.height) and not data_format.resize:
+        raise FileRefusedError(
+            Finding(
+                "size",
+                name,
+                f"a picture of {width} × {height} pixels",
+                expected=wanted,
+                remedy="Scale it to that size: this problem does not allow other sizes.",
+            )
+        )
+    channels = _CHANNELS.get(picture.mode)
+    fits = picture.mode == _MODES[data_format.channels]
+    if not fits and (picture.mode, data_format.channels) not in _LOSSLESS:
+        words = _WORDS.get(channels or 0, f"pixels of another kind ({picture.mode})")
+        raise FileRefusedError(
+            Finding(
+                "channels",
+                name,
+                f"a picture in {words}",
+                expected=_WORDS[data_format.channels],
+                remedy="Convert it, or remove it.",
+            )
+        )

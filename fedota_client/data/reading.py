@@ -1,0 +1,119 @@
+"""Reading a holder's data, whatever its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fedota_client.data.splitting import Collector, Split, Splitter, split
+from fedota_client.data.spool import Scratch
+from fedota_client.examples import Examples
+from fedota_proto.data_format import ArraysFormat, DataFormat, ImagesFormat, TableFormat, TextFormat
+from fedota_proto.errors import DataError
+
+
+def read_split(
+    place: Path, data_format: DataFormat, fraction: float, *, scratch: Path | None = None
+) -> Split:
+    """Read a holder's data and hold a share of it out.
+
+    Parameters
+    ----------
+    place
+        The data's folder, or one file of it.
+    data_format
+        What it must hold.
+    fraction
+        Share to be held out, chosen by each example's content.
+    scratch
+        Folder for what does not stay in memory; None: the system's temporary folder.
+
+    Returns
+    -------
+    Split
+        Both sides.
+
+    Raises
+    ------
+    DataError
+        At the first thing that does not keep the format.
+    FolderError
+        There is no room in `scratch`.
+    """
+    if isinstance(data_format, ImagesFormat | TextFormat):
+        return split(read_examples(place, data_format), fraction)
+    splitter = Splitter(fraction, scratch)
+    for piece in _pieces(place, data_format):
+        splitter.add(piece)
+    _refuse_too_few(place, len(splitter), data_format.minimum_examples, data_format)
+    found = splitter.finish()
+    if found is None:
+        raise DataError(f"{place} holds no example.")
+    return found
+
+
+def read_examples(place: Path, data_format: DataFormat, *, minimum: int | None = None) -> Examples:
+    """Read a holder's data.
+
+    Parameters
+    ----------
+    place
+        The data's folder, or one file of it.
+    data_format
+        What it must hold.
+    minimum
+        Fewest examples, at least 1; None: as many as the format asks for.
+
+    Returns
+    -------
+    Examples
+        All of them.
+
+    Raises
+    ------
+    DataError
+        At the first thing that does not keep the format.
+    """
+    fewest = data_format.minimum_examples if minimum is None else minimum
+    found: Examples | None
+    if isinstance(data_format, ImagesFormat):
+        from fedota_client.data.images import read_images
+
+        found = read_images(place, data_format)
+    elif isinstance(data_format, TextFormat):
+        from fedota_client.data.texts import read_texts
+
+        found = read_texts(place, data_format)
+    else:
+        collector = Collector(Scratch())
+        for piece in _pieces(place, data_format):
+            collector.add(piece)
+        found = collector.finish()
+    _refuse_too_few(place, 0 if found is None else len(found), fewest, data_format)
+    if found is None:
+        raise DataError(f"{place} holds no example.")
+    return found
+
+
+def _pieces(place: Path, data_format: TableFormat | ArraysFormat) -> Iterator[Examples]:
+    if isinstance(data_format, TableFormat):
+        from fedota_client.data.tables import table_pieces
+
+        return table_pieces(place, data_format)
+    from fedota_client.data.arrays import array_pieces
+
+    return array_pieces(place, data_format)
+
+
+def _refuse_too_few(place: Path, count: int, fewest: int, data_format: DataFormat) -> None:
+    if count < fewest:
+        raise DataError(too_few(str(place), count, fewest, data_format))
+
+
+def too_few(place: str, count: int, fewest: int, data_format: DataFormat) -> str:
+    """Say that there are fewer examples than a holder needs."""
+    more = {"table": "rows", "images": "pictures", "text": "texts", "arrays": "examples"}
+    return (
+        f"{place} holds {count} examples; at least {fewest} are needed here. Add more "
+        f"{more[data_format.kind]}, or do not take part in this problem."
+    )
