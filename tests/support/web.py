@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
 
 from fedota_server.authority import PlatformHome
-from fedota_server.webserver.accounts import Account, Accounts
+from fedota_server.webserver import account_desk
+from fedota_server.webserver.accounts import Account
 from fedota_server.webserver.permissions import Actor, Role
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.settings import WebserverSettings
@@ -123,14 +125,12 @@ def opened_web(home: Path, migrated: Path | None = None, **settings: Any) -> Ite
         Fields of `WebserverSettings` that are not as they stand there.
     """
     PlatformHome(home).init()
-    platform = Platform.open(WebserverSettings(home=home, **settings))
+    with patch.object(account_desk, "Passwords", quick_passwords):
+        platform = Platform.open(WebserverSettings(home=home, **settings))
     if migrated is None:
         platform.database.migrate()
     else:
         shutil.copyfile(migrated, home / "fedota.db")
-    platform.accounts = Accounts(
-        platform.database, settings=platform.settings, passwords=quick_passwords()
-    )
     try:
         yield Web(platform)
     finally:
