@@ -137,8 +137,6 @@ class DatabaseSession(Session):
     def __init__(self, writing: Engine, reading: Engine) -> None:
         super().__init__(expire_on_commit=False)
         self._writing, self._reading = writing, reading
-        event.listen(self, "before_flush", _refuse_flush)
-        event.listen(self, "do_orm_execute", _refuse_execute)
 
     def get_bind(self, *args: Any, **kwargs: Any) -> Engine:
         """Choose by how the transaction was opened."""
@@ -254,6 +252,7 @@ def _may_write(session: sqlalchemy.orm.Session) -> bool:
     return transaction is not None and transaction.origin is SessionTransactionOrigin.BEGIN
 
 
+@event.listens_for(DatabaseSession, "before_flush")
 def _refuse_flush(session: sqlalchemy.orm.Session, *_: object) -> None:
     if not _may_write(session):
         raise InternalError(
@@ -261,6 +260,7 @@ def _refuse_flush(session: sqlalchemy.orm.Session, *_: object) -> None:
         )
 
 
+@event.listens_for(DatabaseSession, "do_orm_execute")
 def _refuse_execute(state: ORMExecuteState) -> None:
     if not state.is_select and not _may_write(state.session):
         raise InternalError(
