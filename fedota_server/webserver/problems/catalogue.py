@@ -19,7 +19,8 @@ from fedota_server.webserver.views.problem import ProblemCard
 _LIMIT_MAX = 200
 _SUMMARY_READ = 600
 _SUMMARY_SHOWN = 200
-_MARKS = re.compile(r"[*_`#>|~]+|!?\[([^\]]*)\]\([^)]*\)|<[^>]*>")
+_LINKS_AND_TAGS = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|<[^>]*>")
+_MARKS = re.compile(r"[*_`#>|~]+")
 
 
 class Catalogue(UseCases):
@@ -195,5 +196,6 @@ def _card(actor: Actor, row: Any) -> ProblemCard:
 
 def plain_summary(markdown: str) -> str:
     """Take the beginning of a Markdown text as one plain line."""
-    line = " ".join(_MARKS.sub(lambda mark: mark[1] or " ", markdown).split())
+    text = _LINKS_AND_TAGS.sub(lambda found: found[1] or " ", markdown)
+    line = " ".join(_MARKS.sub("", text).split())
     return line if len(line) <= _SUMMARY_SHOWN else line[: _SUMMARY_SHOWN - 1].rstrip() + "…"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from .keras_file import KerasFile
+from support.keras_file import KerasFile
 
 
 @pytest.fixture

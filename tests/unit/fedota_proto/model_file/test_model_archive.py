@@ -11,11 +11,10 @@ from pathlib import Path
 
 import h5py
 import pytest
+from support.keras_file import KerasFile, Member
 
 from fedota_proto.errors import ModelFileError
 from fedota_proto.model_file import ModelLimits, check_model_file, read_weights
-
-from .keras_file import KerasFile, Member
 
 
 def refusal(path: Path, limits: ModelLimits | None = None) -> str:

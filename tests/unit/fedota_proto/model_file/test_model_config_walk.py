@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.keras_file import FLOAT32, KerasFile, dense, keras_object, layer
 
 from fedota_proto.errors import ModelFileError
 from fedota_proto.keras_allowlist import allowlist
 from fedota_proto.model_config import parse_config, summarise
 from fedota_proto.model_config_walk import ConfigWalk
 from fedota_proto.model_file import ModelLimits, check_model_file
-
-from .keras_file import FLOAT32, KerasFile, dense, keras_object, layer
 
 
 def refusal(keras_file: KerasFile, limits: ModelLimits | None = None) -> ModelFileError:

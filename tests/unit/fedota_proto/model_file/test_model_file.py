@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from support.keras_file import ARRAYS, KerasFile
 
 from fedota_proto.errors import ModelFileError
 from fedota_proto.model_file import (
@@ -18,8 +19,6 @@ from fedota_proto.model_file import (
     read_weights,
     write_weights,
 )
-
-from .keras_file import ARRAYS, KerasFile
 
 
 def refusal(keras_file: KerasFile, limits: ModelLimits | None = None) -> ModelFileError:

@@ -11,11 +11,10 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from support.keras_file import ARRAYS, KerasFile
 
 from fedota_proto.errors import ModelFileError
 from fedota_proto.model_file import ModelLimits, check_model_file, read_weights, write_weights
-
-from .keras_file import ARRAYS, KerasFile
 
 HERE = "layers/dense/vars/2"
 

@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.keras_file import ARRAYS, KerasFile, keras_object
 
 from fedota_proto.errors import ModelFileError
 from fedota_proto.keras_allowlist import allowlist
 from fedota_proto.model_config_walk import ConfigWalk
 from fedota_proto.model_file import ModelLimits, check_model_file, read_weights, write_weights
-
-from .keras_file import ARRAYS, KerasFile, keras_object
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
