@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Mount
 from streamlit.starlette import App
 
+from fedota_server.webserver.api import build_api
 from fedota_server.webserver.platform import Platform
 from ui import session
+from ui.routes.client_files import client_routes
 from ui.routes.download import Download
 from ui.routes.gate import Gate
 from ui.routes.headers import SecurityHeaders
@@ -73,6 +75,8 @@ def site_routes(site: Site) -> list[BaseRoute]:
         *SingleSignOn(site).routes(),
         *Upload(site).routes(),
         *Download(site).routes(),
+        *client_routes(site),
+        Mount("/api/v1", build_api(site.platform)),
     ]
 
 

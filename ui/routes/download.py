@@ -16,6 +16,7 @@ from fedota_server.webserver.http_errors import http_status
 from fedota_server.webserver.permissions import Actor
 from ui.routes.form_page import message_page
 from ui.routes.site import Site, in_thread
+from ui.routes.upload import uploads_folder
 
 _Make = Callable[[Actor, str, Request], Response]
 _Endpoint = Callable[[Request], Awaitable[Response]]
@@ -67,7 +68,7 @@ class Download:
 
     def _model(self, actor: Actor, problem_id: str, request: Request) -> Response:
         server_round = _round_of(request)
-        folder = self._site.settings.home / "uploads"
+        folder = uploads_folder(self._site.settings.home)
         folder.mkdir(0o700, parents=True, exist_ok=True)
         place = folder / f"{secrets.token_hex(16)}.keras"
         try:
