@@ -7,7 +7,8 @@
     enrolled         exists once a selector has taken this key in: the invite is no longer sent
     consent.json     what the owner agreed to, and the hashes of what it rests on
     updates/         updates whose outcome is not known yet
-    outcomes.jsonl   every outcome, as the coordinator signed it
+    receipts.jsonl   what left, and what became of it (`fedota_client.receipts`)
+    receipts.head    number and hash of its newest line
     privacy.jsonl    one line for each update that left with noise: what it cost
     problem/         the problem's file, manifest and model, as fetched
     client.log       the client's log and what the worker printed
@@ -23,18 +24,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from fedota_client.receipts.book import BOOK
 from fedota_client.update_store import UpdateStore
 from fedota_proto.credential import ClientKey, write_secret
-from fedota_proto.errors import FolderError
+from fedota_proto.errors import FolderError, UsageError
 from fedota_proto.invite import Invite
-from fedota_proto.v1 import fl_round_pb2 as pb
-
-_TAIL_BYTES = 1 << 18
-_HEARD_MOST = 10_000
-_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class ClientHome:
@@ -67,9 +62,6 @@ class ClientHome:
         self.model_file = folder / "problem" / "model.keras"
         self.log_file = folder / "client.log"
         self.privacy_ledger = folder / "privacy.jsonl"
-        self._outcomes = folder / "outcomes.jsonl"
-        self._outcomes_fd: int | None = None
-        self._heard = _task_ids(self._outcomes)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -92,13 +84,6 @@ class ClientHome:
             yield
         finally:
             os.close(fd)
-            self.close()
-
-    def close(self) -> None:
-        """Close the file of outcomes; it is opened again when another comes."""
-        if self._outcomes_fd is not None:
-            os.close(self._outcomes_fd)
-            self._outcomes_fd = None
 
     def key(self) -> ClientKey:
         """Return the client's key, made at the first call.
@@ -179,70 +164,6 @@ class ClientHome:
         answer = {"basis": basis, "unix_s": time.time(), "given_by": given_by, "shown": shown}
         write_secret(self.folder / "consent.json", json.dumps(answer, ensure_ascii=False).encode())
 
-    def append_outcome(self, outcome: pb.Outcome) -> bool:
-        """Append a verified outcome, unless the same task's stands there already.
-
-        Returns
-        -------
-        bool
-            Whether it is new.
-
-        Raises
-        ------
-        FolderError
-            The folder cannot be written.
-        """
-        if outcome.task_id in self._heard:
-            return False
-        line = _encode(outcome_fields(outcome)) + "\n"
-        try:
-            if self._outcomes_fd is None:
-                self._outcomes_fd = os.open(self._outcomes, _APPEND, 0o600)
-            os.write(self._outcomes_fd, line.encode())
-        except OSError as error:
-            raise FolderError(
-                f"{self._outcomes} cannot be written ({error.strerror}): check its owner and "
-                "free space."
-            ) from error
-        self._heard[outcome.task_id] = None
-        if len(self._heard) > _HEARD_MOST:
-            del self._heard[next(iter(self._heard))]
-        return True
-
-
-def outcome_fields(outcome: pb.Outcome) -> dict[str, Any]:
-    """Write an outcome as JSON fields, with everything that its signature covers."""
-    key = outcome.round
-    return {
-        "unix_s": round(time.time(), 3),
-        "task_id": outcome.task_id,
-        "round": [key.generation, key.server_round, key.attempt],
-        "message_type": outcome.message_type,
-        "outcome": pb.OutcomeKind.Name(outcome.kind),
-        "code": outcome.code,
-        "reason": outcome.reason,
-        "weight": outcome.weight,
-        "update_sha256": outcome.update_sha256.hex(),
-        "signature": outcome.signature.hex(),
-    }
-
-
-def _task_ids(path: Path) -> dict[int, None]:
-    """Read the task ids at the end of an outcomes file; a line cut off by a crash is passed."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-            lines = file.read().splitlines()
-    except OSError:
-        return {}
-    found: dict[int, None] = {}
-    for line in lines:
-        try:
-            found[int(json.loads(line)["task_id"])] = None
-        except (ValueError, KeyError, TypeError):
-            continue
-    return found
-
 
 def membership_folder(base: Path, invite: Invite) -> Path:
     """Name the folder of an invite's membership under the common base folder."""
@@ -252,3 +173,20 @@ def membership_folder(base: Path, invite: Invite) -> Path:
 def known_memberships(base: Path) -> list[Path]:
     """List the folders under the base folder that hold an invite."""
     return sorted(path.parent for path in base.expanduser().glob("*/invite"))
+
+
+def known_receipts(base: Path) -> Path:
+    """Find the one folder under the base folder that holds receipts.
+
+    Raises
+    ------
+    UsageError
+        There is none, or there are several.
+    """
+    found = sorted(path.parent for path in base.expanduser().glob(f"*/{BOOK}"))
+    if not found:
+        raise UsageError(f"There are no receipts under {base}: name a folder with --home.")
+    if len(found) > 1:
+        listed = ", ".join(str(path) for path in found)
+        raise UsageError(f"Several memberships have receipts: name one with --home ({listed}).")
+    return found[0]

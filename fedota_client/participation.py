@@ -17,6 +17,7 @@ from fedota_client.dialing import Dialer
 from fedota_client.home import ClientHome
 from fedota_client.policy.rules import PolicyRules
 from fedota_client.progress import Display
+from fedota_client.receipts.book import ReceiptBook
 from fedota_client.run import ClientRun
 from fedota_client.settings import ClientSettings
 from fedota_client.shared_metrics import ShareMetrics
@@ -154,6 +155,7 @@ async def take_part(
     )
     member = make_member(invite, home)
     dialer = Dialer(invite, member, settings, display, release=release())
+    book = ReceiptBook(home.folder, member.key, invite)
     try:
         display.connection("Starting the worker.")
         loaded = await worker.start()
@@ -164,6 +166,7 @@ async def take_part(
             invite,
             member,
             home,
+            book,
             dialer,
             worker,
             display,
@@ -185,6 +188,7 @@ async def take_part(
         worker.kill()
         await worker.close()
         stop.restore()
+        book.close()
     display.note(f"Done: {reason}")
     return 0
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import abc
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -56,6 +56,14 @@ def outcome_words(outcome: pb.Outcome) -> str:
     if outcome.reason:
         said += f": {outcome.reason}"
     return said
+
+
+def privacy_words(privacy: Mapping[str, Any]) -> str:
+    """Say what the noise of an update cost, alone and with all before it."""
+    return (
+        f"Privacy: ε {privacy['epsilon_round']:.2f} in this round, {privacy['epsilon_total']:.2f} "
+        f"in all {privacy['updates']} (δ {privacy['delta']:g})."
+    )
 
 
 def clock_words(clock: pb.Clock) -> str:

@@ -19,7 +19,9 @@ from fedota_client.dialing import Dialer, RefusedError
 from fedota_client.failures import TaskFailedError
 from fedota_client.home import ClientHome
 from fedota_client.keeping import UpdateKeeper
-from fedota_client.progress import Display, task_words
+from fedota_client.progress import Display, privacy_words, task_words
+from fedota_client.receipts.book import ReceiptBook
+from fedota_client.receipts.facts import model_sha256
 from fedota_client.session import AckStatus, RoundTuple, Session
 from fedota_client.settings import ClientSettings
 from fedota_client.update_store import KeptUpdate
@@ -61,6 +63,7 @@ class _Input:
     key: RoundTuple
     payload: Sequence[Buffer]
     ends_s: float
+    model_in: str
 
 
 def round_tuple(key: pb.Task | pb.Outcome | pb.Clock) -> RoundTuple:
@@ -79,6 +82,8 @@ class ClientRun:
         Who calls.
     home
         The client's folder, locked.
+    book
+        Takes the receipts.
     dialer
         Reaches the selectors.
     worker
@@ -101,6 +106,7 @@ class ClientRun:
         invite: Invite,
         member: Member,
         home: ClientHome,
+        book: ReceiptBook,
         dialer: Dialer,
         worker: WorkerHandle,
         display: Display,
@@ -113,6 +119,7 @@ class ClientRun:
         self._invite = invite
         self._member = member
         self._home = home
+        self._book = book
         self._dialer = dialer
         self._worker = worker
         self._display = display
@@ -285,6 +292,7 @@ class ClientRun:
                 round_tuple(task),
                 payload_parts(records),
                 time.monotonic() + timeout_s + _GRACE_S,
+                model_sha256(records),
             )
         self._carry(self._session.task_came(task.task_id, task.message_type, round_tuple(task)))
 
@@ -299,7 +307,7 @@ class ClientRun:
             )
             return
         try:
-            if self._home.append_outcome(outcome):
+            if self._book.settled(outcome):
                 self._display.outcome(outcome)
         except FolderError as error:
             self._display.note(error.public_message)
@@ -363,11 +371,23 @@ class ClientRun:
                 on_progress=self._display.progress,
             )
             update = KeptUpdate(
-                task_id, task.message_type, given.key, result.update_sha256, result.payload
+                task_id,
+                task.message_type,
+                given.key,
+                result.update_sha256,
+                result.payload,
+                model_in=given.model_in,
+                privacy=dict(result.privacy),
             )
+            if result.privacy:
+                self._display.note(privacy_words(result.privacy))
         except TaskFailedError as failed:
             update = KeptUpdate(
-                task_id, task.message_type, given.key, failure=(failed.code, failed.reason)
+                task_id,
+                task.message_type,
+                given.key,
+                failure=(failed.code, failed.reason),
+                model_in=given.model_in,
             )
             words = task_words(task.message_type, task.round.server_round)
             self._display.note(f"{words} failed ({failed.code}): {failed.reason}")
@@ -391,6 +411,7 @@ class ClientRun:
         following: Sequence[do.Instruction]
         try:
             update = await self._keeper.get(task_id)
+            self._book.sending(update, link.address)
             ack = await link.update(*_as_sent(update))
         except (FolderError, StreamError) as error:
             self._display.note(f"The update of task {task_id} cannot be sent: {error}")

@@ -6,6 +6,7 @@ import contextlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fedota_client.worker_protocol import FrameReader, write_frame
 from fedota_proto.errors import FolderError, StreamError
@@ -31,6 +32,10 @@ class KeptUpdate:
         The worker's payload (see `fedota_client.worker_protocol`); empty for a failure.
     failure
         Code and reason where the task failed.
+    model_in
+        Hash of the model that the task brought (`fedota_client.receipts.facts`).
+    privacy
+        What its noise cost, empty without noise.
     """
 
     task_id: int
@@ -39,6 +44,8 @@ class KeptUpdate:
     update_sha256: bytes = b""
     payload: memoryview = field(default_factory=lambda: memoryview(b""))
     failure: tuple[str, str] | None = None
+    model_in: str = ""
+    privacy: dict[str, Any] = field(default_factory=dict)
 
 
 class UpdateStore:
@@ -75,6 +82,8 @@ class UpdateStore:
             "round": list(update.key),
             "update_sha256": update.update_sha256.hex(),
             "failure": list(update.failure) if update.failure else None,
+            "model_in": update.model_in,
+            "privacy": update.privacy,
         }
         try:
             fd = os.open(self._path(update.task_id), _FLAGS, 0o600)
@@ -115,6 +124,8 @@ class UpdateStore:
                 update_sha256=bytes.fromhex(fields["update_sha256"]),
                 payload=frame.payload,
                 failure=(str(failure[0]), str(failure[1])) if failure else None,
+                model_in=str(fields.get("model_in", "")),
+                privacy=dict(fields.get("privacy") or {}),
             )
         except OSError as error:
             raise FolderError(f"The kept update {path} cannot be read.") from error

@@ -13,6 +13,7 @@ import pytest
 from fedota_client.dialing import Dialer
 from fedota_client.home import ClientHome
 from fedota_client.participation import make_member
+from fedota_client.receipts.book import ReceiptBook
 from fedota_client.run import ClientRun
 from fedota_client.settings import ClientSettings
 from fedota_client.worker_handle import WorkerHandle
@@ -48,6 +49,7 @@ StartClient = Callable[..., Coroutine[Any, Any, Client]]
 @pytest.fixture
 async def start_client(tmp_path: Path, problem: Problem) -> AsyncIterator[StartClient]:
     started: list[Client] = []
+    books: list[ReceiptBook] = []
 
     async def start(
         mode: str = "obedient",
@@ -68,10 +70,13 @@ async def start_client(tmp_path: Path, problem: Problem) -> AsyncIterator[StartC
         await worker.start()
         settings = settings or ClientSettings(retry_first_s=0.01, evaluation_wait_s=0.1)
         member = make_member(invite, home)
+        book = ReceiptBook(home.folder, member.key, invite)
+        books.append(book)
         run = ClientRun(
             invite,
             member,
             home,
+            book,
             Dialer(invite, member, settings, display, release="test"),
             worker,
             display,
@@ -90,3 +95,5 @@ async def start_client(tmp_path: Path, problem: Problem) -> AsyncIterator[StartC
         await asyncio.wait([client.running], timeout=10)
         client.worker.kill()
         await client.worker.close()
+    for book in books:
+        book.close()

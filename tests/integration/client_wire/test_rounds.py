@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 import numpy as np
 import pytest
 
+from fedota_client.receipts.checking import check_book
 from fedota_proto.errors import InviteError, SessionInUseError, VersionError
 from fedota_proto.npy import npy_view
 from fedota_proto.v1 import fl_records_pb2 as records_pb
@@ -37,9 +37,18 @@ async def test_a_round_from_task_to_outcome(problem: Problem, start_client: Star
     stream.send(finished=pb.Finished(reason="All rounds are done.", server_round=1))
     assert await asyncio.wait_for(client.running, WAIT_S) == "All rounds are done."
     assert client.home.updates.kept() == []
-    (line,) = (client.home.folder / "outcomes.jsonl").read_text().splitlines()
-    assert json.loads(line)["outcome"] == "COUNTED"
-    assert json.loads(line)["round"] == [1, 1, 1]
+    checked = check_book(client.home.folder)
+    assert checked.findings == []
+    opened, sent, settled = checked.lines
+    assert [line["kind"] for line in checked.lines] == ["opened", "sent", "outcome"]
+    assert opened["node_id"] == problem.node_id
+    assert sent["weight"] == 8
+    assert sent["metrics"] == {"loss": 0.5}
+    assert sent["bytes"] == settled["bytes"] > 16
+    assert sent["update_sha256"] == update.header.update_sha256.hex()
+    assert len(sent["model_in"]) == 64
+    assert sent["to"] == selector.address
+    assert (settled["outcome"], settled["round"]) == ("COUNTED", [1, 1, 1])
 
 
 async def test_arrays_that_the_client_has_do_not_travel(

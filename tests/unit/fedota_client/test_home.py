@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from fedota_client.invite_source import find_home, read_invite
 from fedota_proto.credential import SigningKey
 from fedota_proto.errors import FolderError, InviteError, UsageError
 from fedota_proto.invite import Invite, sign_invite
-from fedota_proto.v1 import fl_round_pb2 as pb
 
 KEY = SigningKey.generate()
 
@@ -85,31 +83,6 @@ def test_a_place_that_cannot_be_a_folder(tmp_path: Path) -> None:
         ClientHome(tmp_path / "file" / "home")
     with pytest.raises(FolderError, match="--home"):
         find(invite().text, tmp_path / "file", tmp_path)
-
-
-def outcome(task_id: int) -> pb.Outcome:
-    return pb.Outcome(
-        task_id=task_id, kind=pb.REJECTED, code="not-finite", update_sha256=b"\1", signature=b"\2"
-    )
-
-
-def test_each_outcome_stands_there_once(tmp_path: Path) -> None:
-    home = ClientHome(tmp_path)
-    assert home.append_outcome(outcome(1))
-    assert not home.append_outcome(outcome(1))
-    assert not ClientHome(tmp_path).append_outcome(outcome(1))
-    assert ClientHome(tmp_path).append_outcome(outcome(2))
-    lines = [json.loads(line) for line in (tmp_path / "outcomes.jsonl").read_text().splitlines()]
-    assert [line["task_id"] for line in lines] == [1, 2]
-    assert lines[0]["outcome"] == "REJECTED"
-    assert lines[0]["signature"] == "02"
-
-
-def test_a_line_cut_off_by_a_crash_is_passed(tmp_path: Path) -> None:
-    ClientHome(tmp_path).append_outcome(outcome(1))
-    with (tmp_path / "outcomes.jsonl").open("a") as file:
-        file.write('{"task_id": 2, "rou')
-    assert not ClientHome(tmp_path).append_outcome(outcome(1))
 
 
 def test_an_invite_is_text_a_file_or_standard_input(tmp_path: Path) -> None:
