@@ -329,6 +329,17 @@ def test_sessions_and_tokens_are_no_substitutes(accounts: Accounts, bob: Account
     assert accounts.by_session(api_token) is None
 
 
+def test_what_a_disabled_account_still_holds_opens_nothing(
+    accounts: Accounts, database: Database, bob: Account
+) -> None:
+    session_token = sign_in(accounts, "bob@example.org")
+    api_token, _ = accounts.make_token(bob.actor, "script", None)
+    with database.session() as session, session.begin():
+        session.get_one(User, bob.user_id).disabled = True
+    assert accounts.by_session(session_token) is None
+    assert accounts.by_token(api_token) is None
+
+
 def test_roles_count_from_the_next_request_on(
     accounts: Accounts, ada: Account, bob: Account
 ) -> None:
