@@ -27,7 +27,7 @@ from ui.routes.site import Site
 from ui.server import site_middleware, site_routes
 
 ORIGIN = "http://testserver"
-_PAGES = Path(session.__file__).with_name("pages")
+_APP = Path(session.__file__).with_name("app.py")
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Web:
             self.cookies[self.cookie.name] = self.sign_in(email)
 
     def page(self, name: str, **query: str) -> AppTest:
-        """Make one page's script ready to run; call ``run()`` on it.
+        """Open a page as whoever `show_to` named would, by the app's own navigation.
 
         Parameters
         ----------
@@ -89,11 +89,23 @@ class Web:
             Of the file in ``ui/pages``, without its ending.
         query
             What stands in the page's address, as ``id``.
+
+        Returns
+        -------
+        AppTest
+            The page, run once.
         """
-        test = AppTest.from_file(str(_PAGES / f"{name}.py"), default_timeout=30)
+        test = AppTest.from_file(str(_APP), default_timeout=30).run()
+        assert not test.exception, test.exception
         for key, value in query.items():
             test.query_params[key] = value
-        return test
+        return test.switch_page(f"pages/{name}.py").run()
+
+    def script(self, name: str) -> AppTest:
+        """Run a page's script by itself, whether or not the navigation shows it to one."""
+        return AppTest.from_file(
+            str(_APP.parent / "pages" / f"{name}.py"), default_timeout=30
+        ).run()
 
     def client(self, email: str = "", **options: Any) -> TestClient:
         """Make a browser for the routes beside Streamlit, signed in if `email` is given."""

@@ -17,7 +17,7 @@ from ui.session import account, platform
 
 _PAGE, _TOTAL = "users_page", "users_total"
 _ON_A_PAGE = 25
-_PASSWORD = "users_initial_password"  # noqa: S105
+_PASSWORD, _ADDED = "users_initial_password", "users_added"
 _ROLE_WORDS = {
     Role.ADMIN: "Administrator",
     Role.SETTER: "Problem setter",
@@ -50,14 +50,16 @@ def _roles(key: str, chosen: frozenset[Role]) -> frozenset[Role]:
 
 
 def _add(me: Account) -> None:
-    with st.form("add_user", clear_on_submit=True):
-        email = st.text_input("E-mail", max_chars=254)
-        name = st.text_input("Name", max_chars=80)
-        roles = _roles("add_user_roles", frozenset({Role.HOLDER}))
+    added_before = int(st.session_state.get(_ADDED, 0))  # after each, the fields are new ones
+    with st.form(f"add_user_{added_before}"):
+        email = st.text_input("E-mail", max_chars=254, key=f"add_email_{added_before}")
+        name = st.text_input("Name", max_chars=80, key=f"add_name_{added_before}")
+        roles = _roles(f"add_roles_{added_before}", frozenset({Role.HOLDER}))
         if st.form_submit_button("Add the user", type="primary"):
             with told():
                 added, password = platform().accounts.add_user(me.actor, email, name, roles)
                 st.session_state[_PASSWORD] = (added.email, password)
+                st.session_state[_ADDED] = added_before + 1
                 say_after_rerun(f"{added.email} is added.")
                 st.rerun()
 
