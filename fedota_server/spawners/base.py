@@ -110,7 +110,9 @@ class Spawner(abc.ABC):
     A spawner belongs to one event loop. Its methods may be called at the same time for different
     names; for one name, one call of `start` or `stop` at a time, while `poll` and `logs` may be
     called at any moment. Nothing that it started outlives it: neither after `close`, nor when the
-    process that it lives in is killed.
+    process that it lives in is killed. A spawner that keeps servers is the exception: those go on
+    after `release` and when its process is killed, until a spawner of the same place takes them
+    over with `adopt` or ends them with `stop` or `close`.
     """
 
     @abc.abstractmethod
@@ -130,6 +132,18 @@ class Spawner(abc.ABC):
             its log), or one of that name runs already, which is then left alone. Nothing of the
             failed start is left running.
         """
+
+    async def adopt(self, spec: ServerSpec) -> str | None:
+        """Take over a server that an earlier spawner of the same place started and left running.
+
+        Returns
+        -------
+        str or None
+            The address that it answers at; from then on all is as after `start`. None where none
+            of that name was left, or one that cannot be used, as it was told something else: that
+            one has then been stopped. Always None where servers do not outlive their spawner.
+        """
+        return None
 
     @abc.abstractmethod
     async def poll(self, name: str, wait_s: float = 0.0) -> int | None:
@@ -192,6 +206,13 @@ class Spawner(abc.ABC):
     @abc.abstractmethod
     async def close(self, grace_s: float = 10.0) -> None:
         """Stop everything that still runs; the spawner then starts nothing more."""
+
+    async def release(self) -> None:
+        """Let go: servers that can outlive the spawner go on, all else is stopped.
+
+        The spawner then starts nothing more.
+        """
+        await self.close()
 
     async def __aenter__(self) -> Self:
         return self

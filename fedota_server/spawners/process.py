@@ -7,13 +7,11 @@ import contextlib
 import logging
 import math
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from fedota_proto.errors import ServerStartError
 from fedota_server.spawners.base import (
     JobResult,
     JobSpec,
@@ -23,97 +21,27 @@ from fedota_server.spawners.base import (
     Spawner,
     StoppedBy,
 )
-from fedota_server.spawners.log_file import RotatingLog, last_lines, last_words
+from fedota_server.spawners.environment import PROGRAMS, minimal_environment
+from fedota_server.spawners.lines import Lines, ready_address
+from fedota_server.spawners.log_file import last_lines
+from fedota_server.spawners.rotating_log import RotatingLog
+from fedota_server.spawners.start_failure import (
+    being_stopped,
+    cannot_end,
+    cannot_start,
+    ended_early,
+    not_ready,
+    runs_already,
+    start_failure,
+)
 from fedota_server.spawners.tree_memory import TreeMemory
 
 logger = logging.getLogger(__name__)
 
-PROGRAMS: Mapping[Role, str] = {
-    Role.COORDINATOR: "fedota_server.coordinator",
-    Role.SELECTOR: "fedota_selector",
-    Role.CLIENT: "fedota_client",
-}
-
-# What a process needs from its surroundings beside its own settings: where programs, locale,
-# temporary files and devices are. Never a token, a proxy or somebody else's settings.
-_PASSED_ON = (
-    "PATH",
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TZ",
-    "TMPDIR",
-    "PYTHONPATH",
-    "LD_LIBRARY_PATH",
-    "CUDA_VISIBLE_DEVICES",
-    "TF_CPP_MIN_LOG_LEVEL",
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-)
-
-# By whose names a process's own settings start; the spawner's surroundings may hold them too.
-_OWN_PREFIXES: Mapping[Role, tuple[str, ...]] = {
-    Role.COORDINATOR: ("FEDOTA_COORDINATOR_",),
-    Role.SELECTOR: ("FEDOTA_SELECTOR_",),
-    Role.CLIENT: ("FEDOTA_CLIENT_", "FEDOTA_WORKER_"),
-}
-
-# glibc's malloc then asks for huge pages, and a copy of a large array costs a sixth: its pages are
-# made in hundreds, not one by one.
-HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-
-_READY = re.compile(r"ready (\S+:\d+)")
-_LINE_MAX_BYTES = 1 << 20
-_PARENT_GRACE_S = 5.0
+PARENT_GRACE_S = 5.0
 _KILL_WAIT_S = 10.0
 _DRAIN_WAIT_S = 2.0
 _MEMORY_LOOK_S = 0.1
-
-
-def minimal_environment(
-    environ: Mapping[str, str], role: Role, settings: Mapping[str, str]
-) -> dict[str, str]:
-    """Build the whole environment of a process.
-
-    Parameters
-    ----------
-    environ
-        The parent's; of its ``FEDOTA_*`` variables those of the process's own role are passed on.
-    role
-        Which program it is.
-    settings
-        The process's own ``FEDOTA_*`` variables, which go before the parent's.
-
-    Returns
-    -------
-    dict
-        What must be passed on, the settings, and nothing else.
-    """
-    own = _OWN_PREFIXES[role]
-    passed = {
-        name: value for name, value in environ.items() if name in _PASSED_ON or name.startswith(own)
-    }
-    return {**passed, "PYTHONUNBUFFERED": "1", **HUGE_PAGES, **settings}
-
-
-class _Lines:
-    """Cut a byte stream into lines; one that is too long is cut into pieces."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def feed(self, data: bytes) -> list[str]:
-        whole = self._rest + data
-        *lines, self._rest = whole.split(b"\n")
-        if len(self._rest) > _LINE_MAX_BYTES:
-            lines.append(self._rest)
-            self._rest = b""
-        return [line.decode(errors="replace").rstrip("\r") for line in lines]
-
-    def end(self) -> list[str]:
-        rest, self._rest = self._rest, b""
-        return [rest.decode(errors="replace")] if rest else []
 
 
 class _Child(asyncio.SubprocessProtocol):
@@ -185,10 +113,7 @@ class _Child(asyncio.SubprocessProtocol):
             self._signal(os.killpg, signal.SIGKILL)
             await self.ended(_KILL_WAIT_S)
         if not self.life.done():
-            raise ServerStartError(
-                f"{self.name} (process {self.pid}) cannot be killed: "
-                "the operating system holds it; look at its disk or restart the machine."
-            )
+            raise cannot_end(self.name, self.pid)
         return self.life.result()
 
     def abandon(self) -> None:
@@ -254,18 +179,18 @@ class ProcessSpawner(Spawner):
         """Start a server; see `Spawner.start`."""
         running = self._servers.get(spec.name)
         if spec.name in self._starting or (running and running.exit_code is None):
-            raise ServerStartError(f"{spec.name} runs already: stop it first.")
+            raise runs_already(spec.name)
         ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
         def listen(line: str) -> None:
-            found = _READY.fullmatch(line)
-            if found and not ready.done():
-                ready.set_result(found[1])
+            address = ready_address(line)
+            if address and not ready.done():
+                ready.set_result(address)
 
         self._starting.add(spec.name)
         try:
             child = await self._launch(
-                spec.name, spec.role, (), spec.settings, grace_s=_PARENT_GRACE_S, on_line=listen
+                spec.name, spec.role, (), spec.settings, grace_s=PARENT_GRACE_S, on_line=listen
             )
             self._servers[spec.name] = child
         finally:
@@ -286,16 +211,8 @@ class ProcessSpawner(Spawner):
             return ready.result()
         ended_by_itself = child.life.done()
         exit_code = await child.end(0)
-        said = (
-            f"ended at its start with exit code {exit_code}"
-            if ended_by_itself
-            else f"did not say within {timeout_s:g} s that it serves, and was killed"
-        )
-        last = last_words(child.log.tail())
-        raise ServerStartError(
-            f"{child.name} {said}{f': {last}' if last else '.'} (its log: {child.log.path})",
-            detail=child.log.tail(),
-        )
+        said = ended_early(exit_code) if ended_by_itself else not_ready(timeout_s)
+        raise start_failure(child.name, said, child.log.tail(), self._log_path(child.name))
 
     async def poll(self, name: str, wait_s: float = 0.0) -> int | None:
         """Tell whether a server runs; see `Spawner.poll`."""
@@ -359,9 +276,9 @@ class ProcessSpawner(Spawner):
         on_line: LineListener | None,
     ) -> _Child:
         if self._closed:
-            raise ServerStartError(f"{name} is not started: everything here is being stopped.")
+            raise being_stopped(name)
         log = RotatingLog(self._log_path(name), max_bytes=self._log_max_bytes)
-        lines = _Lines()
+        lines = Lines()
 
         def out(data: bytes) -> None:
             if role is not Role.CLIENT:
@@ -381,8 +298,5 @@ class ProcessSpawner(Spawner):
             )
         except OSError as error:
             child.abandon()
-            raise ServerStartError(
-                f"{name} cannot be started ({error.strerror}): "
-                "check the machine's free memory and its limits on processes."
-            ) from error
+            raise cannot_start(name, error) from error
         return child

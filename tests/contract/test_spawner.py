@@ -13,9 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 import pytest_asyncio
+from support.waiting import until
 
 from fedota_proto.errors import ServerStartError
 from fedota_server.spawners.base import JobSpec, Role, ServerSpec, Spawner, StoppedBy
+from fedota_server.spawners.kept import KeptProcessSpawner
+from fedota_server.spawners.kept_state import load_state
 from fedota_server.spawners.process import ProcessSpawner
 
 MIB = 1 << 20
@@ -35,13 +38,36 @@ def process_spawner(folder: Path) -> Spawner:
     return ProcessSpawner(folder, programs=PROGRAMS, environ=ENVIRON, log_max_bytes=64 << 10)
 
 
-IMPLEMENTATIONS: dict[str, Callable[[Path], Spawner]] = {"process": process_spawner}
+def kept_spawner(folder: Path) -> Spawner:
+    return KeptProcessSpawner(
+        folder / "kept", folder, programs=PROGRAMS, environ=ENVIRON, log_max_bytes=64 << 10
+    )
+
+
+IMPLEMENTATIONS: dict[str, Callable[[Path], Spawner]] = {
+    "process": process_spawner,
+    "kept process": kept_spawner,
+}
 
 
 @pytest_asyncio.fixture(params=sorted(IMPLEMENTATIONS))
 async def spawner(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Spawner]:
     async with IMPLEMENTATIONS[request.param](tmp_path / "logs") as made:
         yield made
+
+
+@pytest_asyncio.fixture
+async def next_spawner(tmp_path: Path) -> AsyncIterator[Callable[[], Spawner]]:
+    """Spawners that keep servers, all of one place, as one webserver after the other has them."""
+    made: list[Spawner] = []
+
+    def make() -> Spawner:
+        made.append(kept_spawner(tmp_path / "logs"))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.close(grace_s=0)
 
 
 def server(behaviour: str, name: str = "selector-1", ready_timeout_s: float = 20.0) -> ServerSpec:
@@ -157,7 +183,8 @@ async def test_close_stops_everything_and_starts_nothing_more(spawner: Spawner) 
 
 async def test_a_server_sees_its_own_settings_and_no_others(spawner: Spawner) -> None:
     await spawner.start(server("environment"))
-    environment = json.loads((await spawner.logs("selector-1")).splitlines()[0])
+    lines = (await spawner.logs("selector-1")).splitlines()
+    environment = json.loads(next(line for line in lines if line.startswith("{")))
     assert environment["FEDOTA_TEST_BEHAVIOUR"] == "environment"
     assert "PATH" in environment
     assert environment["FEDOTA_SELECTOR_BDP_PROBE"] == "0"
@@ -220,7 +247,8 @@ async def main():
     spawner = ProcessSpawner(Path(sys.argv[1]), programs={Role.SELECTOR: "scripted_program"})
     spec = ServerSpec("s", Role.SELECTOR, {"FEDOTA_TEST_BEHAVIOUR": "family"})
     await spawner.start(spec)
-    print(await spawner.logs("s"), flush=True)
+    log = await spawner.logs("s")
+    print(next(line for line in log.splitlines() if "family" in line), flush=True)
     await asyncio.Event().wait()
 
 asyncio.run(main())
@@ -242,4 +270,155 @@ async def test_processes_end_when_the_spawners_process_is_killed(tmp_path: Path)
     assert len(family) == 2
     parent.kill()
     await parent.wait()
+    assert await all_end(family)
+
+
+async def test_nothing_is_adopted_where_nothing_runs(spawner: Spawner) -> None:
+    assert await spawner.adopt(server("serves")) is None
+    assert await spawner.poll("selector-1") == 0
+
+
+async def test_a_kept_server_is_adopted_with_its_log(
+    next_spawner: Callable[[], Spawner],
+) -> None:
+    first = next_spawner()
+    await first.start(server("family"))
+    family = family_in(await first.logs("selector-1"))
+    await first.release()
+    with pytest.raises(ServerStartError):
+        await first.start(server("serves", "selector-2"))
+    second = next_spawner()
+    assert await second.poll("selector-1") is None
+    assert await second.adopt(server("family")) == "127.0.0.1:7"
+    assert all(process.is_running() for process in family)
+    with pytest.raises(ServerStartError, match="runs already"):
+        await second.start(server("family"))
+    assert await second.stop("selector-1") == 0
+    assert (await second.logs("selector-1")).endswith("stopped gracefully\n")
+    assert await all_end(family)
+
+
+async def test_a_kept_server_of_other_settings_is_stopped_not_adopted(
+    next_spawner: Callable[[], Spawner],
+) -> None:
+    await next_spawner().start(server("serves"))
+    second = next_spawner()
+    assert await second.adopt(server("family")) is None
+    assert await second.poll("selector-1") == 0
+    assert await second.start(server("family")) == "127.0.0.1:7"
+
+
+async def test_the_end_of_an_adopted_server_is_told_at_once(
+    next_spawner: Callable[[], Spawner],
+) -> None:
+    first = next_spawner()
+    await first.start(server("family"))
+    (process, _) = family_in(await first.logs("selector-1"))
+    second = next_spawner()
+    await second.adopt(server("family"))
+    ending = asyncio.create_task(second.poll("selector-1", wait_s=20))
+    process.kill()
+    async with asyncio.timeout(5):
+        assert await ending == -signal.SIGKILL
+
+
+async def test_no_kept_server_outlives_its_keeper(
+    next_spawner: Callable[[], Spawner],
+) -> None:
+    spawner = next_spawner()
+    await spawner.start(server("family"))
+    family = family_in(await spawner.logs("selector-1"))
+    keeper = family[0].parent()
+    assert keeper is not None
+    keeper.kill()
+    assert await spawner.poll("selector-1", wait_s=20) == -signal.SIGKILL
+    assert await all_end(family)
+    assert await spawner.start(server("serves")) == "127.0.0.1:7"
+
+
+async def test_a_keeper_ends_with_its_server_and_when_it_is_told_to(
+    next_spawner: Callable[[], Spawner],
+) -> None:
+    spawner = next_spawner()
+    ends: list[Callable[[psutil.Process], None]] = [
+        lambda keeper: keeper.terminate(),
+        lambda keeper: keeper.children()[0].kill(),
+    ]
+    for end in ends:
+        await spawner.start(server("family"))
+        family = family_in(await spawner.logs("selector-1", lines=3))
+        keeper = family[0].parent()
+        assert keeper is not None
+        await asyncio.to_thread(end, keeper)
+        assert await spawner.poll("selector-1", wait_s=20) in (0, -signal.SIGKILL)
+        assert await all_end([keeper, *family])
+
+
+async def test_a_pid_that_was_given_out_again_is_not_killed(
+    next_spawner: Callable[[], Spawner], tmp_path: Path
+) -> None:
+    spawner = next_spawner()
+    await spawner.start(server("serves"))
+    await spawner.stop("selector-1")
+    stranger = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "import threading; threading.Event().wait(60)"
+    )
+    path = tmp_path / "logs" / "kept" / "selector-1.json"
+    state = json.loads(path.read_text())
+    state |= {"keeper": [stranger.pid, "then"], "server": [stranger.pid, "then"]}
+    path.write_text(json.dumps({**state, "exit_code": None}))
+    assert await spawner.poll("selector-1") == -signal.SIGKILL
+    assert await spawner.stop("selector-1") == -signal.SIGKILL
+    assert stranger.returncode is None
+    stranger.kill()
+    await stranger.wait()
+
+
+async def test_a_damaged_state_file_keeps_nothing_from_starting(
+    next_spawner: Callable[[], Spawner], tmp_path: Path
+) -> None:
+    spawner = next_spawner()
+    await spawner.start(server("serves"))
+    await spawner.stop("selector-1")
+    (tmp_path / "logs" / "kept" / "selector-1.json").write_text("{")
+    assert await spawner.adopt(server("serves")) is None
+    assert await spawner.start(server("serves")) == "127.0.0.1:7"
+
+
+async def test_a_cancelled_start_leaves_nothing(
+    next_spawner: Callable[[], Spawner], tmp_path: Path
+) -> None:
+    spawner = next_spawner()
+    starting = asyncio.create_task(spawner.start(server("silent")))
+    path = tmp_path / "logs" / "kept" / "selector-1.json"
+    await until(lambda: load_state(path) is not None, "the keeper's first word")
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert await spawner.poll("selector-1") == -signal.SIGKILL
+
+
+async def test_a_kept_server_survives_its_spawners_process(
+    next_spawner: Callable[[], Spawner], tmp_path: Path
+) -> None:
+    spawner = next_spawner()
+    program = (
+        PARENT.replace("ProcessSpawner", "KeptProcessSpawner")
+        .replace("spawners.process", "spawners.kept")
+        .replace("(Path(sys.argv[1]),", "(Path(sys.argv[1]) / 'kept', Path(sys.argv[1]),")
+    )
+    parent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program, str(tmp_path / "logs")),
+        stdout=asyncio.subprocess.PIPE,
+        env=ENVIRON,
+    )
+    assert parent.stdout is not None
+    async with asyncio.timeout(20):
+        family = family_in((await parent.stdout.readline()).decode())
+    parent.kill()
+    await parent.wait()
+    spec = ServerSpec("s", Role.SELECTOR, {"FEDOTA_TEST_BEHAVIOUR": "family"})
+    assert await spawner.adopt(spec) == "127.0.0.1:7"
+    assert all(process.is_running() for process in family)
+    await spawner.close()
     assert await all_end(family)

@@ -8,7 +8,25 @@ from typing import Generic, TypeVar
 
 DEADLINE_S = 30.0
 
+_LOOK_S = 0.02
+
 _Item = TypeVar("_Item")
+
+
+async def until(reached: Callable[[], object], what: str, *, timeout_s: float = DEADLINE_S) -> None:
+    """Wait until a condition holds that nobody tells of, looking again and again.
+
+    Raises
+    ------
+    AssertionError
+        It did not hold in time; the message names `what` was awaited.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            while not reached():  # noqa: ASYNC110
+                await asyncio.sleep(_LOOK_S)
+    except TimeoutError:
+        raise AssertionError(f"within {timeout_s:g} s there was not {what}") from None
 
 
 class Feed(Generic[_Item]):

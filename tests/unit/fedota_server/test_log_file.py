@@ -4,19 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from fedota_server.spawners.log_file import RotatingLog, last_lines
+from fedota_server.spawners.log_file import last_lines
+from fedota_server.spawners.rotating_log import RotatingLog
 
 
 def test_what_is_written_is_there_at_once(tmp_path: Path) -> None:
     log = RotatingLog(tmp_path / "logs" / "s.log")
     log.write(b"one\n")
-    assert log.path.read_bytes() == b"one\n"
+    assert Path(log.path).read_bytes() == b"one\n"
     log.write(b"two\n")
     log.close()
-    again = RotatingLog(log.path)
+    again = RotatingLog(Path(log.path))
     again.write(b"three\n")
     again.close()
-    assert log.path.read_bytes() == b"one\ntwo\nthree\n"
+    assert Path(log.path).read_bytes() == b"one\ntwo\nthree\n"
     assert again.tail() == "three\n"
 
 
@@ -24,7 +25,7 @@ def test_nothing_written_makes_no_file(tmp_path: Path) -> None:
     log = RotatingLog(tmp_path / "s.log")
     log.write(b"")
     log.close()
-    assert not log.path.exists()
+    assert not Path(log.path).exists()
 
 
 def test_it_is_rotated_by_size_and_the_oldest_is_dropped(tmp_path: Path) -> None:
@@ -33,11 +34,11 @@ def test_it_is_rotated_by_size_and_the_oldest_is_dropped(tmp_path: Path) -> None
         log.write(f"line {number}\n".encode())
     log.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["s.log", "s.log.1", "s.log.2"]
-    assert log.path.read_text() == "line 7\n"
-    assert log.path.with_name("s.log.2").read_text() == "line 5\n"
-    assert last_lines(log.path, 2) == "line 6\nline 7\n"
-    assert last_lines(log.path, 1) == "line 7\n"
-    assert last_lines(log.path, 0) == ""
+    assert Path(log.path).read_text() == "line 7\n"
+    assert Path(log.path).with_name("s.log.2").read_text() == "line 5\n"
+    assert last_lines(Path(log.path), 2) == "line 6\nline 7\n"
+    assert last_lines(Path(log.path), 1) == "line 7\n"
+    assert last_lines(Path(log.path), 0) == ""
 
 
 def test_without_backups_there_is_one_file(tmp_path: Path) -> None:

@@ -1,0 +1,64 @@
+"""What is said of a server that did not start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fedota_proto.errors import ServerStartError
+from fedota_server.spawners.log_file import last_words
+
+
+def start_failure(name: str, said: str, tail: str, log: Path) -> ServerStartError:
+    """Make the error.
+
+    Parameters
+    ----------
+    name
+        The server's.
+    said
+        What it did, as ``ended at its start with exit code 1``.
+    tail
+        The end of what it wrote.
+    log
+        Where the rest stands.
+    """
+    last = last_words(tail)
+    return ServerStartError(
+        f"{name} {said}{f': {last}' if last else '.'} (its log: {log})", detail=tail
+    )
+
+
+def not_ready(timeout_s: float) -> str:
+    """Say that a server was silent for too long."""
+    return f"did not say within {timeout_s:g} s that it serves, and was killed"
+
+
+def ended_early(exit_code: int) -> str:
+    """Say that a server ended before it served."""
+    return f"ended at its start with exit code {exit_code}"
+
+
+def runs_already(name: str) -> ServerStartError:
+    """Say that there is one of that name."""
+    return ServerStartError(f"{name} runs already: stop it first.")
+
+
+def being_stopped(name: str) -> ServerStartError:
+    """Say that the spawner starts nothing more."""
+    return ServerStartError(f"{name} is not started: everything here is being stopped.")
+
+
+def cannot_start(name: str, error: OSError) -> ServerStartError:
+    """Say that the operating system refuses a process."""
+    return ServerStartError(
+        f"{name} cannot be started ({error.strerror}): "
+        "check the machine's free memory and its limits on processes."
+    )
+
+
+def cannot_end(name: str, pid: int) -> ServerStartError:
+    """Say that a process does not die."""
+    return ServerStartError(
+        f"{name} (process {pid}) cannot be killed: "
+        "the operating system holds it; look at its disk or restart the machine."
+    )
