@@ -40,14 +40,17 @@ def _show_what_it_means(view: ProblemView) -> None:
         download_link("Download format.toml", f"/download/{view.problem_id}/format.toml")
 
 
-def _show_joining(service: Platform, actor: Actor, view: ProblemView) -> None:
+def _show_standing(service: Platform, actor: Actor, view: ProblemView) -> None:
     if view.membership:
         st.info(_STATE_WORDS.get(view.membership, view.membership), icon=":material/info:")
-    if view.membership == "requested" and st.button("Withdraw the request"):
+    if view.membership == "requested" and st.button("Withdraw the request", key="withdraw"):
         with told():
             service.memberships.withdraw(actor, view.problem_id)
             say_after_rerun("Your request is withdrawn.")
             st.rerun()
+
+
+def _show_joining(service: Platform, actor: Actor, view: ProblemView) -> None:
     if Action.JOIN not in view.may:
         return
     st.subheader("Join", anchor=False)
@@ -97,7 +100,7 @@ def _show_problem(service: Platform, actor: Actor, view: ProblemView) -> None:
         status_badge(view.status)
         if view.membership:
             membership_badge(view.membership)
-        st.caption(f"asked by {plain(view.owner)}", width="content")
+        st.caption(f"set by {plain(view.owner)}", width="content")
     link("problem", "The problem's page", view.problem_id, icon="arrow_forward")
     if member:
         show_my_clients(service, actor, view)
@@ -106,6 +109,7 @@ def _show_problem(service: Platform, actor: Actor, view: ProblemView) -> None:
             _show_what_it_means(view)
         _show_leaving(service, actor, view)
         return
+    _show_standing(service, actor, view)
     if view.description.strip():
         with st.expander("What it is about", expanded=True):
             show_markdown(view.description)

@@ -25,8 +25,8 @@ def _next_step(one: MembershipView) -> str:
 
 
 def _show_membership(one: MembershipView) -> None:
-    with st.container(border=True, height="stretch", gap="xsmall"):
-        link("problem", one.title, one.problem_id)
+    with st.container(border=True, height="stretch", gap="xsmall", key=f"card_{one.problem_id}"):
+        link("problem", one.title, one.problem_id, bold=True)
         with st.container(horizontal=True, gap="small"):
             membership_badge(one.state)
             status_badge(one.status)

@@ -23,7 +23,7 @@ from ui.parts.progress import show_progress
 from ui.parts.servers import show_servers
 from ui.parts.style import show_style
 from ui.parts.told import show_said, told
-from ui.parts.words import plain
+from ui.parts.words import count, plain
 from ui.session import account, platform
 
 _PROGRESS, _ROUNDS, _MODEL, _ABOUT = "Progress", "Rounds", "Model", "About"
@@ -44,13 +44,17 @@ def _tabs(view: ProblemView) -> list[str]:
     return names
 
 
+def _holders(view: ProblemView) -> str:
+    return count(view.members, "data holder") if view.members else "no data holder yet"
+
+
 def _show_heading(view: ProblemView) -> None:
     st.title(plain(view.title), anchor=False)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         status_badge(view.status)
         if view.membership:
             membership_badge(view.membership)
-        st.caption(f"asked by {plain(view.owner)}", width="content")
+        st.caption(f"set by {plain(view.owner)}, {_holders(view)}", width="content")
     if view.membership:
         link("join", "Your part in it", view.problem_id, icon="handshake")
     elif Action.JOIN in view.may:

@@ -131,11 +131,11 @@ def notices_for(platform: Platform, account: Account) -> list[Notice]:
 
 def show_notices(notices: list[Notice]) -> None:
     """Show the most urgent ones, each with where to go."""
-    for place, one in enumerate(notices[:_MOST]):
-        with st.container(
-            border=True, horizontal=True, vertical_alignment="center", key=f"notice_{place}"
-        ):
-            st.markdown(f":{one.colour}[:material/{one.icon}:] {plain(one.words)}", width="stretch")
-            link(one.page, one.step, one.problem_id, icon="arrow_forward")
+    with st.container(border=True, gap="xxsmall"):
+        for one in notices[:_MOST]:
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                words = f":{one.colour}[:material/{one.icon}:] {plain(one.words)}"
+                st.markdown(words, width="stretch")
+                link(one.page, one.step, one.problem_id, icon="arrow_forward")
     if len(notices) > _MOST:
         st.caption(f"and {len(notices) - _MOST} more")

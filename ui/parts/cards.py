@@ -9,7 +9,7 @@ import streamlit as st
 from fedota_server.webserver.statuses import TRAINING, Status
 from fedota_server.webserver.views import ProblemCard
 from ui.parts.badges import membership_badge, status_badge
-from ui.parts.links import link
+from ui.parts.links import PageName, link
 from ui.parts.words import ago, count, plain
 
 _SUMMARY_SHOWN = 140
@@ -38,9 +38,8 @@ def wants(card: ProblemCard) -> str:
     if not card.goal_count:
         return ""
     who = "anyone may join" if card.admission == "anyone" else "on approval"
-    return (
-        f"{count(card.members, 'data holder')} so far, {card.goal_count} wanted in a round, {who}"
-    )
+    here = count(card.members, "data holder") if card.members else "no data holder"
+    return f"{here} so far, {card.goal_count} wanted in a round, {who}"
 
 
 def show_card(card: ProblemCard, *, owner: bool = True) -> None:
@@ -54,9 +53,11 @@ def show_card(card: ProblemCard, *, owner: bool = True) -> None:
         Whether to say whose it is.
     """
     draft = card.status == Status.DRAFT
-    with st.container(border=True, height="stretch", gap="xsmall"):
-        page = "new_problem" if draft else "problem"
-        link(page, card.title or "Without a title", card.problem_id)  # type: ignore[arg-type]
+    with st.container(
+        border=True, height="stretch", gap="xsmall", key=f"card_{card.problem_id}_{owner}"
+    ):
+        page: PageName = "new_problem" if draft else "problem"
+        link(page, card.title or "Without a title", card.problem_id, bold=True)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             status_badge(card.status)
             if card.membership:
@@ -66,10 +67,10 @@ def show_card(card: ProblemCard, *, owner: bool = True) -> None:
         if len(summary) > _SUMMARY_SHOWN:
             summary = summary[: _SUMMARY_SHOWN - 1].rstrip() + "…"
         if summary:
-            st.markdown(plain(summary))
+            st.markdown(f":small[{plain(summary)}]")
         facts = [fact for fact in (needs(card), "" if draft else wants(card)) if fact]
         if owner:
-            facts.append(f"asked by {card.owner}")
+            facts.append(f"set by {card.owner}")
         st.caption("  \n".join(plain(fact) for fact in facts))
 
 

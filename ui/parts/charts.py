@@ -16,15 +16,17 @@ from ui.theme.palette import CHART_COLOURS
 
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
 
-HEIGHT = 220
+HEIGHT = 260
 _GOOD, _AMBER, _BLUE, _ROSE, _GREY = (*CHART_COLOURS[:4], CHART_COLOURS[7])
 _PARTICIPATION = {"counted": _GOOD, "rejected": _ROSE, "failed": _AMBER, "dropped": _GREY}
 _STAGE_COLOURS = {"selection": _GREY, "configuration": _AMBER, "reporting": _GOOD}
-_TRAFFIC = {"received from clients": _GOOD, "sent to clients": _BLUE}
+_TRAFFIC = {"received": _GOOD, "sent": _BLUE}
 
 
 def _legend() -> alt.Legend:
-    return alt.Legend(orient="top", title=None, labelLimit=240, symbolSize=80)
+    return alt.Legend(
+        orient="top", title=None, labelLimit=140, symbolSize=60, columnPadding=12, columns=2
+    )
 
 
 def _round_axis() -> alt.X:
@@ -103,8 +105,8 @@ def traffic(rounds: Sequence[RoundView]) -> alt.Chart:
         rounds,
         _TRAFFIC,
         lambda one: {
-            "received from clients": one.received_bytes / divisor,
-            "sent to clients": one.sent_bytes / divisor,
+            "received": one.received_bytes / divisor,
+            "sent": one.sent_bytes / divisor,
         },
         title=unit,
         words=lambda value: size_words(value * divisor),
@@ -159,7 +161,7 @@ def _stacked(
     whole: bool = False,
 ) -> alt.Chart:
     """Draw one bar for each attempt, the oldest on the left."""
-    axis = alt.Axis(tickMinStep=1, format="d") if whole else alt.Axis(format="~g")
+    axis = alt.Axis(tickMinStep=1, format="d") if whole else alt.Axis(tickCount=4)
     # An attempt has a bar of its own, below which the number of its round stands.
     numbers = json.dumps([str(one.server_round) for one in _oldest_first(rounds)])
     labels = alt.Axis(

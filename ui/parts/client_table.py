@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from fedota_server.webserver.views import ClientView, ReasonView
-from ui.parts.words import ago, number, size_words
+from ui.parts.words import number, reader_zone, size_words, when
 
 
 def reason_words(reasons: Sequence[ReasonView]) -> str:
@@ -22,12 +22,13 @@ def reason_words(reasons: Sequence[ReasonView]) -> str:
 
 def clients_frame(clients: Sequence[ClientView]) -> pd.DataFrame:
     """Write clients as rows."""
+    zone = reader_zone()
     return pd.DataFrame(
         [
             (
                 one.name,
                 one.state,
-                ago(one.since_unix_s),
+                when(one.since_unix_s, zone),
                 number(one.rounds),
                 number(one.counted),
                 f"{one.rejected}" + (f" ({reason_words(one.reasons)})" if one.reasons else ""),

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
+from pathlib import Path
+
 import streamlit as st
 
+from fedota_server.webserver.client_files import ClientFiles
 from fedota_server.webserver.platform import Platform
 from ui.parts.told import told
 
 DATA = "/path/to/your/tables"
+_UNUSUAL = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def invite_name(problem_id: str, node_id: int) -> str:
-    """Return the name under which the browser keeps an invite's file."""
-    return f"{problem_id}-{node_id}.invite"
+def invite_name(client: str) -> str:
+    """Return the name of an invite's file, which no shell takes for anything else.
+
+    Parameters
+    ----------
+    client
+        The client's name.
+    """
+    return f"{_UNUSUAL.sub('-', client).strip('-.') or 'client'}.invite"
 
 
 def join_command(invite: str) -> str:
@@ -63,4 +75,10 @@ def show_commands(platform: Platform, invite: str) -> None:
 
 
 def _install_command(platform: Platform) -> str:
-    return platform.client_files.install_command(platform.settings.page_url)
+    return _client_files(platform.settings.home).install_command(platform.settings.page_url)
+
+
+@cache
+def _client_files(home: Path) -> ClientFiles:
+    # Kept, since it makes the wheel and hashes it when it is asked first.
+    return ClientFiles(home)

@@ -10,8 +10,8 @@ from fedota_server.webserver.views import EvaluationView
 
 POINTS_MAX = 500
 SOURCES = {
-    "federated": "data holders' held-out examples",
-    "test file": "the setter's test file",
+    "federated": "held-out data",
+    "test file": "test file",
 }
 
 
@@ -71,6 +71,11 @@ def metric_names(evaluations: Sequence[EvaluationView]) -> list[str]:
     """List the metrics that were measured, the loss first."""
     names = dict.fromkeys(name for one in evaluations for name in one.metrics)
     return sorted(names, key=lambda name: (name != "loss", name))
+
+
+def metric_title(name: str) -> str:
+    """Write a metric's name as a title: short ones are abbreviations."""
+    return name.upper() if len(name) <= 3 else name.replace("_", " ").capitalize()
 
 
 def curve_points(evaluations: Sequence[EvaluationView], metric: str) -> list[CurvePoint]:

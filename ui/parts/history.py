@@ -22,6 +22,7 @@ def show_history(platform: Platform, actor: Actor, view: ProblemView) -> None:
             rounds = platform.problems.rounds(
                 actor,
                 view.problem_id,
+                superseded=True,
                 before=st.session_state.get(place),
                 limit=ROUNDS_A_PAGE + 1,
             )
@@ -31,6 +32,8 @@ def show_history(platform: Platform, actor: Actor, view: ProblemView) -> None:
             rounds = sorted(rounds, key=lambda one: -one.row_id)
             shown = rounds[:ROUNDS_A_PAGE]
             show_rounds(shown, platform.problems.evaluations(actor, view.problem_id))
+            if any(one.superseded for one in shown):
+                st.caption("What is marked as superseded was set aside by a roll-back.")
             with st.container(horizontal=True):
                 if place in st.session_state and st.button("Newest", key="rounds_newest"):
                     del st.session_state[place]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import streamlit as st
 
@@ -15,7 +15,9 @@ def _script(page: PageName) -> str:
     return f"pages/{page}.py"
 
 
-def link(page: PageName, words: str, problem_id: str = "", *, icon: str = "", **more: str) -> None:
+def link(
+    page: PageName, words: str, problem_id: str = "", *, icon: str = "", bold: bool = False
+) -> None:
     """Show a link to a page.
 
     Parameters
@@ -28,20 +30,20 @@ def link(page: PageName, words: str, problem_id: str = "", *, icon: str = "", **
         Which problem the page is to show.
     icon
         Name of a Material icon.
+    bold
+        Whether it stands out, as a card's title does.
     """
-    parameters: dict[str, Any] = {**({"id": problem_id} if problem_id else {}), **more}
     st.page_link(
         _script(page),
-        label=plain(words),
+        label=f"**{plain(words)}**" if bold else plain(words),
         icon=f":material/{icon}:" if icon else None,
-        query_params=parameters or None,
+        query_params={"id": problem_id} if problem_id else None,
     )
 
 
-def go(page: PageName, problem_id: str = "", **more: str) -> None:
+def go(page: PageName, problem_id: str = "") -> None:
     """Leave for another page; the rest of the script is not run."""
-    parameters: dict[str, Any] = {**({"id": problem_id} if problem_id else {}), **more}
-    st.switch_page(_script(page), query_params=parameters or None)
+    st.switch_page(_script(page), query_params={"id": problem_id} if problem_id else None)
 
 
 def problem_id_asked() -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from fedota_server.webserver.permissions import Action, Actor
+from fedota_server.webserver.permissions import Action, Actor, may
 from fedota_server.webserver.platform import Platform
+from fedota_server.webserver.statuses import Status
 from fedota_server.webserver.views import ProblemView
 from ui.parts.download_link import download_link
 from ui.parts.layers import show_model
+from ui.parts.test_file import show_test_file
 from ui.parts.told import told
 from ui.parts.words import count
 
@@ -26,6 +28,8 @@ def show_models(platform: Platform, actor: Actor, view: ProblemView) -> None:
         st.caption(
             "Its setter and the data holders who take part can download the trained model here."
         )
+    if may(actor, Action.EDIT_PROBLEM, owner_id=view.owner_id) and view.status != Status.ARCHIVED:
+        show_test_file(platform, actor, view.problem_id, view.test_file)
     if view.model is not None:
         st.markdown("**What it is made of**")
         show_model(view.model)

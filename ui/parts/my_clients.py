@@ -65,7 +65,7 @@ def _client_words(one: ClientView) -> str:
         return f"enrolled {ago(one.created_unix_s)}; its invite is good until " + when(
             one.expires_unix_s
         )
-    words = f"since {ago(one.since_unix_s)}"
+    words = f"since {when(one.since_unix_s)}"
     if one.counted or one.rejected:
         words += (
             f"  \n{count(one.counted, 'update')} counted in {count(one.rounds, 'round')}, "
@@ -102,7 +102,7 @@ def _show_invites(platform: Platform, view: ProblemView, unused: Sequence[Client
             format_func=lambda one: one.name,
             key="invite_of",
         )
-    file = invite_name(view.problem_id, chosen.node_id)
+    file = invite_name(chosen.name)
     st.markdown(
         f"Fetch the invite of {plain(chosen.name)}. It enrols one client, once: keep it to "
         "yourself."

@@ -11,14 +11,14 @@ from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.statuses import Status
 from fedota_server.webserver.views import EvaluationView, ProblemView, RoundView
 from ui.parts.charts import AnyChart, durations, learning_curve, participation, traffic
-from ui.parts.curves import metric_names
+from ui.parts.curves import metric_names, metric_title
 from ui.parts.empty import show_empty
 from ui.parts.rounds_table import ROUNDS_A_PAGE
 from ui.parts.told import told
-from ui.parts.words import duration, number, size_words
+from ui.parts.words import duration, plain, size_words
 
 EVERY_S = 4.0
-_METRICS_SHOWN = 4
+_METRICS_SHOWN = 5
 
 
 def _newest_scores(evaluations: Sequence[EvaluationView]) -> dict[str, tuple[float, float | None]]:
@@ -43,58 +43,42 @@ def show_figures(
     completed = [one for one in rounds if one.completed and not one.superseded]
     newest = max(completed, key=lambda one: one.row_id, default=None)
     scores = _newest_scores(evaluations)
-    with st.grid(min_column_width=150, gap="small"):
-        st.metric("Rounds completed", f"{view.completed_round} of {view.rounds}", border=True)
+    with st.grid(min_column_width=140, gap="small"):
+        _figure("Rounds", f"{view.completed_round} / {view.rounds}", "Completed, of those wanted.")
         for name in metric_names([one for one in evaluations if not one.superseded])[:2]:
             if name in scores:
                 value, change = scores[name]
                 st.metric(
-                    name.capitalize(),
-                    number(value),
+                    metric_title(name),
+                    f"{value:.3g}",
                     None if change is None else f"{change:+.3g}",
                     delta_color="inverse" if name == "loss" else "normal",
-                    help="On the holders' held-out examples; below, the change in a round.",
+                    help="On the holders' held-out data; below, the change in a round.",
                     border=True,
+                    height="stretch",
                 )
         if newest is not None:
-            st.metric(
-                "Reports in the newest round",
-                f"{newest.reported} of {newest.admitted}",
-                help="Updates that were counted, of the clients that were admitted.",
-                border=True,
+            _figure(
+                "Reports",
+                f"{newest.reported} / {newest.admitted}",
+                "In the newest round: updates that were counted, of the clients admitted.",
             )
             took = sum(sum(one.stage_s.values()) for one in completed) / len(completed)
-            st.metric(
-                "A round takes", duration(took), help="On average of those shown.", border=True
-            )
-        st.metric("Data holders", number(view.members), border=True)
+            _figure("Duration", duration(took), "Of a round, on average of the newest.")
 
 
-def show_curves(evaluations: Sequence[EvaluationView]) -> None:
-    """Show a curve for each metric, two beside each other where there is room."""
+def _figure(label: str, value: str, help_text: str | None = None) -> None:
+    st.metric(label, value, help=help_text, border=True, height="stretch")
+
+
+def show_charts(evaluations: Sequence[EvaluationView], rounds: Sequence[RoundView]) -> None:
+    """Show a curve for each metric, then who took part, what the stages took, what travelled."""
     names = metric_names(evaluations)
-    if not names:
-        return
-    with st.grid(2, min_column_width=320, gap="medium"):
-        for name in names[:_METRICS_SHOWN]:
-            _chart(name.capitalize(), learning_curve(evaluations, name), f"curve_{name}")
-    if len(names) > _METRICS_SHOWN:
-        with st.expander(f"{len(names) - _METRICS_SHOWN} more metrics"):
-            for name in names[_METRICS_SHOWN:]:
-                _chart(name.capitalize(), learning_curve(evaluations, name), f"curve_{name}")
-
-
-def _chart(title: str, chart: AnyChart, key: str) -> None:
-    with st.container(border=True):
-        st.markdown(f"**{title}**")
-        st.altair_chart(chart, key=key, alt=title)
-
-
-def show_rounds_charts(rounds: Sequence[RoundView]) -> None:
-    """Show who took part, how long the stages took, and what travelled."""
     received = sum(one.received_bytes for one in rounds)
     sent = sum(one.sent_bytes for one in rounds)
-    with st.grid(2, min_column_width=320, gap="medium"):
+    with st.grid(2, min_column_width=300, gap="small"):
+        for name in names[:_METRICS_SHOWN]:
+            _chart(metric_title(name), learning_curve(evaluations, name), f"curve_{name}")
         _chart("Participation", participation(rounds), "participation")
         _chart("Duration, by stage", durations(rounds), "durations")
         _chart(
@@ -102,6 +86,19 @@ def show_rounds_charts(rounds: Sequence[RoundView]) -> None:
             traffic(rounds),
             "traffic",
         )
+    if len(names) > _METRICS_SHOWN:
+        with (
+            st.expander(f"{len(names) - _METRICS_SHOWN} more metrics"),
+            st.grid(2, min_column_width=300, gap="small"),
+        ):
+            for name in names[_METRICS_SHOWN:]:
+                _chart(metric_title(name), learning_curve(evaluations, name), f"curve_{name}")
+
+
+def _chart(title: str, chart: AnyChart, key: str) -> None:
+    with st.container(border=True, gap="xsmall"):
+        st.markdown(f"**{plain(title)}**")
+        st.altair_chart(chart, key=key, alt=title)
 
 
 def show_nothing_yet(view: ProblemView) -> None:
@@ -131,7 +128,6 @@ def show_progress(platform: Platform, actor: Actor, view: ProblemView, *, live: 
                 return
             evaluations = platform.problems.evaluations(actor, pid)
             show_figures(now, rounds, evaluations)
-            show_curves(evaluations)
-            show_rounds_charts(rounds)
+            show_charts(evaluations, rounds)
 
     progress()

@@ -12,7 +12,7 @@ from fedota_server.webserver.views import ProblemView, ServerView
 from ui.parts.badges import SERVER_COLOURS, badge
 from ui.parts.empty import show_empty
 from ui.parts.told import told
-from ui.parts.words import ago, count, plain
+from ui.parts.words import count, plain, when
 
 _LINES = (50, 200, 1000)
 
@@ -39,7 +39,7 @@ def _show_server(one: ServerView) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{plain(one.name)}**")
             badge(one.state, SERVER_COLOURS)
-        words = f"since {ago(one.since_unix_s)}, started {count(one.starts, 'time')}"
+        words = f"since {when(one.since_unix_s)}, started {count(one.starts, 'time')}"
         st.caption(f"{words}  \n{plain(one.address)}" if one.address else words)
         if one.detail:
             st.caption(plain(one.detail))

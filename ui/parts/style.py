@@ -64,7 +64,7 @@ _RULES = f"""
 .fedota-stages .next .name {{ color: {MUTED}; font-weight: 400; }}
 .fedota-stages .note {{ display: block; color: {MUTED}; font-size: .8rem; }}
 @media (max-width: 480px) {{
-  .fedota-stages li {{ font-size: .75rem; }}
+  .fedota-stages li {{ font-size: .7rem; padding: 0; }}
   .fedota-stages .note {{ font-size: .7rem; }}
 }}
 @media (prefers-reduced-motion: no-preference) {{
@@ -75,7 +75,7 @@ _RULES = f"""
 }}
 
 .fedota-bar {{
-  height: .4rem; border-radius: .2rem; overflow: hidden; max-width: 44rem; margin: .2rem 0 .4rem;
+  height: .4rem; border-radius: .2rem; overflow: hidden; max-width: 44rem; margin: .3rem 0 .9rem;
   background: {BORDER};
 }}
 .fedota-bar > span {{ display: block; height: 100%; border-radius: .2rem; background: {ACCENT}; }}
@@ -84,7 +84,12 @@ _RULES = f"""
   border: 1px solid {BORDER}; border-radius: .5rem; color: inherit; text-decoration: none;
 }}
 .fedota-button:hover, .fedota-button:focus-visible {{ border-color: {ACCENT}; color: {ACCENT}; }}
-.fedota-clock {{ font-size: 1.05rem; font-variant-numeric: tabular-nums; max-width: 44rem; }}
+.fedota-clock {{ font-size: 1.05rem; font-variant-numeric: tabular-nums; max-width: 58rem; }}
+
+[data-testid="stMainBlockContainer"] {{ padding-top: 4rem; max-width: 76rem; }}
+[class*="st-key-card_"] [data-testid="stPageLink-NavLink"] {{ padding-left: 0; }}
+[class*="st-key-card_"] [data-testid="stPageLink-NavLink"] * {{ white-space: normal; }}
+[class*="st-key-card_"] [data-testid="stPageLink-NavLink"] p {{ font-size: 1.05rem; }}
 </style>
 """
 

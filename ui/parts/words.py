@@ -43,7 +43,8 @@ def plain(text: str) -> str:
     str
         On one line, every ASCII punctuation mark escaped as CommonMark allows.
     """
-    line = " ".join(text.split())
+    # Streamlit makes links of bare addresses; a word joiner, which nobody sees, keeps them text.
+    line = " ".join(text.split()).replace("://", ":\u2060//").replace("www.", "www\u2060.")
     return "".join(f"\\{one}" if one in _PUNCTUATION else one for one in line)
 
 

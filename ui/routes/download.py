@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from fedota_proto.errors import FedotaError, UsageError
 from fedota_server.webserver.http_errors import http_status
 from fedota_server.webserver.permissions import Actor
+from ui.parts.commands_shown import invite_name
 from ui.routes.form_page import message_page
 from ui.routes.site import Site, in_thread
 from ui.routes.upload import uploads_folder
@@ -87,7 +88,9 @@ class Download:
     def _invite(self, actor: Actor, problem_id: str, request: Request) -> Response:
         node_id = request.path_params["node_id"]
         text = self._site.platform.memberships.invite_text(actor, problem_id, node_id)
-        return _attached(text + "\n", f"{problem_id}-{node_id}.invite")
+        clients = self._site.platform.memberships.clients(actor, problem_id)
+        name = next((client.name for client in clients if client.node_id == node_id), "")
+        return _attached(text + "\n", invite_name(name))
 
     def _format(self, actor: Actor, problem_id: str, request: Request) -> Response:
         text = self._problems.format_toml(actor, problem_id)

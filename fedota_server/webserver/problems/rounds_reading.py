@@ -31,6 +31,7 @@ class RoundsReading(UseCases):
         problem_id: str,
         *,
         generation: int | None = None,
+        superseded: bool = False,
         before: int | None = None,
         limit: int = 500,
     ) -> list[RoundView]:
@@ -40,6 +41,8 @@ class RoundsReading(UseCases):
         ----------
         generation
             Only this one's; None: all that no roll-back superseded.
+        superseded
+            Whether those that a roll-back superseded are listed, too.
         before
             Only those before this `RoundView.row_id`.
         limit
@@ -48,9 +51,9 @@ class RoundsReading(UseCases):
         with self._database.session() as session:
             find_problem(session, actor, problem_id, Action.SEE_PROBLEM)
             query = select(RoundRow).where(col(RoundRow.problem_id) == problem_id)
-            if generation is None:
+            if generation is None and not superseded:
                 query = query.where(col(RoundRow.superseded).is_(False))
-            else:
+            elif generation is not None:
                 query = query.where(col(RoundRow.generation) == generation)
             if before is not None:
                 query = query.where(col(RoundRow.id) < before)

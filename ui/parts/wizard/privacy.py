@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import Any
 
 import streamlit as st
@@ -15,7 +14,7 @@ from ui.parts.number_field import number_field
 def privacy_fields(draft: DraftView) -> dict[str, Any] | None:
     """Show the fields, and return the section ``[privacy]``; None where no noise is demanded."""
     pid = draft.problem_id
-    saved: dict[str, Any] = tomllib.loads(draft.toml).get("privacy", {})
+    saved = draft.privacy
     wanted = st.checkbox(
         "Every client adds noise to its update before it leaves",
         value=bool(saved),

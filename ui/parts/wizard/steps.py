@@ -60,20 +60,25 @@ def choose_step(draft: DraftView) -> Step:
 
     The choice stands in the page's address, so that the form can be left and taken up again.
     """
-    if _NEXT in st.session_state:
-        st.session_state[_KEY] = st.session_state.pop(_NEXT)
+    key = f"{_KEY}_{draft.problem_id}"
+    asked = st.session_state.pop(_NEXT, "")
+    if key not in st.session_state and not asked:
+        asked = st.query_params.get(_KEY, "")
+        asked = asked if asked in _BY_NAME else _first_open(draft)
+    if asked:
+        st.session_state[key] = asked
     chosen = st.segmented_control(
         "Steps",
         [step.name for step in STEPS],
-        default=_first_open(draft),
         required=True,
         format_func=lambda name: _label(draft, name),
-        key=_KEY,
+        key=key,
         label_visibility="collapsed",
         wrap=True,
-        bind="query-params",
     )
-    return _BY_NAME[chosen or "about"]
+    step = _BY_NAME[chosen or "about"]
+    st.query_params[_KEY] = step.name
+    return step
 
 
 def _first_open(draft: DraftView) -> str:

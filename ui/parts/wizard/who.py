@@ -6,17 +6,15 @@ import streamlit as st
 
 from fedota_server.webserver.permissions import Actor
 from fedota_server.webserver.platform import Platform
+from fedota_server.webserver.problems.drafts import SELECTORS_MAX
 from fedota_server.webserver.views import DraftView
-from ui.parts.told import say_after_rerun, told
+from ui.parts.test_file import show_test_file
 from ui.parts.wizard.steps import save, show_step_mistakes
-from ui.parts.words import plain
-from ui.upload_box import upload_box
 
 _ADMISSION = {
     "approval": "Data holders whom I approve",
     "anyone": "Every data holder of this platform",
 }
-SELECTORS_MAX = 64
 
 
 def show(platform: Platform, actor: Actor, draft: DraftView) -> None:
@@ -50,24 +48,4 @@ def show(platform: Platform, actor: Actor, draft: DraftView) -> None:
     if saved:
         save("who", act)
     st.divider()
-    _show_test_file(platform, actor, draft)
-
-
-def _show_test_file(platform: Platform, actor: Actor, draft: DraftView) -> None:
-    st.markdown("**A test file of yours (optional)**")
-    st.caption(
-        "Examples in the declared form. Each round's model is scored on them here; the file is "
-        "never given to anybody, and data holders see the scores alone."
-    )
-    pid = draft.problem_id
-    if draft.test_file:
-        st.markdown(f":material/description: {plain(draft.test_file)}")
-        if st.button("Remove the test file"):
-            with told():
-                platform.problems.remove_test_file(actor, pid)
-                say_after_rerun("The test file is removed.")
-                st.rerun()
-    label = "Replace the test file" if draft.test_file else "Upload a test file"
-    if upload_box("test", pid, label, ".csv,.parquet,.npz,.zip") is not None:
-        say_after_rerun("The test file is here.")
-        st.rerun()
+    show_test_file(platform, actor, pid, draft.test_file)
