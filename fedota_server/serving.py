@@ -14,15 +14,21 @@ from fedota_proto.tls import ServerIdentity
 from fedota_server.authority import ProblemKeys
 from fedota_server.backoff import Backoff
 from fedota_server.event_file import EventFile
-from fedota_server.ports import Ports, is_free
+from fedota_server.ports import Ports
 from fedota_server.problem_folder import ProblemFolder
-from fedota_server.spawners.base import Role, ServerSpec, Spawner
+from fedota_server.server_specs import (
+    COORDINATOR,
+    coordinator_spec,
+    refuse_taken,
+    selector_called,
+    selector_spec,
+)
+from fedota_server.spawners.base import ServerSpec, Spawner
 from fedota_server.spawners.log_file import last_words
 from fedota_server.status_host import StatusServicer, status_server
 
 Say = Callable[[str], None]
 
-COORDINATOR = "coordinator"
 _POLL_S = 600.0
 _STATUS_STOP_S = 2.0
 
@@ -161,16 +167,11 @@ class ProblemServers:
         ports = self._plan.folder.ports(self._plan.selectors)
         named = {"the status service": ports.status, COORDINATOR: ports.coordinator}
         named |= {
-            f"selector-{number}": port
+            selector_called(number): port
             for number, port in enumerate(ports.selectors[: self._plan.selectors], start=1)
         }
         for name, port in named.items():
-            if not is_free(port):
-                raise ServerStartError(
-                    f"Port {port}, kept for {name} in {self._plan.folder.ports_path}, is taken by "
-                    "another program: end that one, or remove the file, so that new ports are "
-                    "chosen (invites that name the old ones must then be made again)."
-                )
+            refuse_taken(port, name, self._plan.folder.ports_path)
         return ports
 
     async def _start(self, spec: ServerSpec) -> None:
@@ -209,27 +210,18 @@ class ProblemServers:
         return f"; its last words: {said}" if said else ""
 
     def _coordinator_spec(self, ports: Ports) -> ServerSpec:
-        folder = self._plan.folder
-        settings = {
-            "FEDOTA_COORDINATOR_FOLDER": str(folder.state.resolve()),
-            "FEDOTA_COORDINATOR_KEYS": str(folder.keys_folder.resolve()),
-            "FEDOTA_COORDINATOR_LISTEN": ports.coordinator_address,
-            "FEDOTA_COORDINATOR_STATUS_ADDRESS": ports.status_address,
-            **self._plan.coordinator_settings,
-        }
-        return ServerSpec(COORDINATOR, Role.COORDINATOR, settings, self._plan.start_timeout_s)
+        plan = self._plan
+        return coordinator_spec(
+            plan.folder,
+            ports,
+            plan.coordinator_settings,
+            status_address=ports.status_address,
+            start_timeout_s=plan.start_timeout_s,
+        )
 
     def _selector_spec(self, ports: Ports, number: int) -> ServerSpec:
-        keys = self._plan.keys
-        settings = {
-            "FEDOTA_SELECTOR_INDEX": str(number),
-            "FEDOTA_SELECTOR_PROBLEM_ID": keys.problem_id,
-            "FEDOTA_SELECTOR_COORDINATOR_ADDRESS": ports.coordinator_address,
-            "FEDOTA_SELECTOR_LISTEN": ports.selector_listen(number),
-            "FEDOTA_SELECTOR_PUBLIC_ADDRESS": ports.selector_address(number),
-            "FEDOTA_SELECTOR_KEYS": str(keys.selector(number).resolve()),
-        }
-        return ServerSpec(f"selector-{number}", Role.SELECTOR, settings, self._plan.start_timeout_s)
+        plan = self._plan
+        return selector_spec(plan.keys, ports, number, start_timeout_s=plan.start_timeout_s)
 
 
 def _first(failed: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -26,6 +26,7 @@ from fedota_server.commands.invite import DEFAULT_SELECTORS
 from fedota_server.event_lines import event_line
 from fedota_server.jobs import take_in_model
 from fedota_server.problem_folder import ProblemFolder
+from fedota_server.server_specs import coordinator_settings
 from fedota_server.serving import ProblemServers, ServePlan
 from fedota_server.spawners.base import Spawner
 
@@ -100,7 +101,7 @@ async def plan_for(
         keys=keys,
         webserver=context.home.webserver_identity(),
         selectors=selectors,
-        coordinator_settings={"FEDOTA_COORDINATOR_PROBLEM_DIR": str(folder.folder.resolve())},
+        coordinator_settings=coordinator_settings(folder),
         start_timeout_s=context.settings.start_timeout_s,
     )
 
