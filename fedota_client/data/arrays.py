@@ -13,6 +13,7 @@ import numpy as np
 
 from fedota_client.data.csv_header import unreadable
 from fedota_client.data.findings import FileRefusedError, Finding, listed, refuse_first
+from fedota_client.data.folder import data_files
 from fedota_client.examples import Examples, Field
 from fedota_proto.data_format import ArraysFormat, DeclaredArray
 from fedota_proto.errors import DataError, StreamError
@@ -20,7 +21,6 @@ from fedota_proto.npy import HEADER_MAX_BYTES, NpyHeader, npy_header
 
 PIECE_BYTES = 16 << 20
 _PREFIX_BYTES = HEADER_MAX_BYTES + 16
-_SUFFIX = ".npz"
 
 
 def array_files(place: Path) -> list[Path]:
@@ -28,27 +28,10 @@ def array_files(place: Path) -> list[Path]:
 
     Raises
     ------
-    DataError
+    FileRefusedError
         If there is none.
     """
-    if place.is_file():
-        return [place]
-    if not place.is_dir():
-        raise DataError(f"{place} is not there; name the folder that holds your .npz files.")
-    try:
-        found = sorted(
-            path
-            for path in place.iterdir()
-            if path.suffix.lower() == _SUFFIX and not path.name.startswith(".") and path.is_file()
-        )
-    except OSError as error:
-        raise DataError(f"{place} cannot be read ({error.strerror}).") from error
-    if not found:
-        raise DataError(
-            f"{place} holds no .npz file; write your arrays there with numpy.savez, as one or more "
-            "files named *.npz."
-        )
-    return found
+    return data_files(place, (".npz",), ".npz file")
 
 
 def array_pieces(place: Path, data_format: ArraysFormat) -> Iterator[Examples]:
@@ -64,14 +47,14 @@ def array_pieces(place: Path, data_format: ArraysFormat) -> Iterator[Examples]:
     DataError
         At the first file, array or value that does not keep the format.
     """
-    for path in array_files(place):
-        try:
+    try:
+        for path in array_files(place):
             with NpzFile(path, path.name, data_format) as file:
                 for piece, findings in file.pieces():
                     refuse_first(findings)
                     yield piece
-        except FileRefusedError as error:
-            raise DataError(error.finding.sentence) from error
+    except FileRefusedError as error:
+        raise DataError(error.finding.sentence) from error
 
 
 class NpzFile:
@@ -197,6 +180,7 @@ class NpzFile:
                     expected=expected,
                     remedy="Write it as plain numbers; pickled objects are never opened.",
                     column=array.name,
+                    column_word="array",
                 )
             ) from error
         fits = header.dtype.newbyteorder("=") == wanted and header.shape[1:] == array.shape
@@ -211,6 +195,7 @@ class NpzFile:
                     remedy="Write it again: numpy.ascontiguousarray(array, "
                     f"{array.dtype!r}) in the expected shape.",
                     column=array.name,
+                    column_word="array",
                 )
             )
         if info.file_size != header.size_bytes:
@@ -284,6 +269,8 @@ def _finding(
             expected=expected,
             remedy="Check the values and their unit, or leave the example out.",
             column=array.name,
+            row_word="example",
+            column_word="array",
             rows=tuple(int(row) + first for row in rows[:5]),
             count=len(rows),
         )

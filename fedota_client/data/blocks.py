@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,28 @@ from fedota_proto.data_format import Column
 
 NUMBERS = ("number", "integer")
 CODED = pa.dictionary(pa.int32(), pa.string())
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a file that holds whole rows, not yet parsed.
+
+    Parameters
+    ----------
+    data
+        What the file's class reads.
+    row
+        Number of its first row, as people count them.
+    size_bytes
+        In the file.
+    finding
+        Why nothing can be read from here on; the last part of its file.
+    """
+
+    data: Any
+    row: int
+    size_bytes: int
+    finding: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +88,32 @@ class Judged:
     table: pa.Table
     rows: np.ndarray
     findings: tuple[Finding, ...] = ()
+
+
+class TableFile(ABC):
+    """One file of a table, read piece by piece."""
+
+    @abstractmethod
+    def parts(self) -> Iterator[Part]:
+        """Cut the file into pieces, in order; one thread at a time.
+
+        What goes wrong on the way is the last part's `finding`.
+        """
+
+    @abstractmethod
+    def read(self, part: Part) -> Block:
+        """Parse a piece; several threads may do so at the same time.
+
+        A block with `irregular` is the last that can be judged: later ones count no more.
+        """
+
+    def blocks(self) -> Iterator[Block]:
+        """Read the whole file, in order, up to what is irregular."""
+        for part in self.parts():
+            block = self.read(part)
+            yield block
+            if block.irregular is not None:
+                return
 
 
 def arrow_type(column: Column) -> pa.DataType:

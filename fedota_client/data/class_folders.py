@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fedota_client.data.findings import Finding, listed
+from fedota_client.data.folder import unreadable_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def find_class_folders(
         entries = sorted(path for path in place.iterdir() if not path.name.startswith("."))
         folders = [path for path in entries if path.is_dir()]
     except OSError as error:
-        return ClassFolders(tuple(() for _ in classes), (_closed("", error),))
+        return ClassFolders(tuple(() for _ in classes), (unreadable_folder("", error),))
     if not {path.name for path in folders} & set(classes):
         findings.append(
             Finding(
@@ -92,7 +93,7 @@ def _files_in(
     try:
         entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        return (), [_closed(f"{folder.name}/", error)]
+        return (), [unreadable_folder(f"{folder.name}/", error)]
     found = tuple(p for p in entries if p.suffix.lower() in suffixes and not p.is_dir())
     findings = [
         Finding(
@@ -134,15 +135,4 @@ def _stray(path: Path) -> Finding:
         path.name,
         "it lies in no class's folder",
         remedy="Move it into the folder of its class.",
-    )
-
-
-def _closed(name: str, error: OSError) -> Finding:
-    return Finding(
-        "unreadable",
-        name,
-        f"it cannot be read ({error.strerror})"
-        if name
-        else f"no readable folder ({error.strerror})",
-        remedy="Give the user who runs this the right to read it.",
     )

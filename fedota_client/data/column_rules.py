@@ -81,7 +81,9 @@ def rules_of(column: Column) -> list[Rule]:
     if column.longest:
         rules.append(Rule("longest", lambda v: v.str.len() <= column.longest))
     if column.pattern:
-        rules.append(Rule("pattern", lambda v: matches(column, pa.array(v, pa.string()))))
+        rules.append(
+            Rule("pattern", lambda v: pd.Series(matches(column, pa.array(v, pa.string())), v.index))
+        )
     return rules
 
 

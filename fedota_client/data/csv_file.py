@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
-from fedota_client.data.blocks import Block, arrow_type
+from fedota_client.data.blocks import Block, Part, TableFile, arrow_type
 from fedota_client.data.csv_header import not_utf8, read_header, unreadable
 from fedota_client.data.findings import Finding
 from fedota_proto.data_format import TableFormat
@@ -25,10 +26,9 @@ FIRST_ROW = 2
 BOM = b"\xef\xbb\xbf"
 _SURPLUS = re.compile(r"Expected \d+ fields in line (\d+), saw \d+")
 _UNCLOSED = re.compile(r"EOF inside string starting at row (\d+)")
-_BLANK_LINES = (b"\n\n", b"\n\r\n")
 
 
-class CsvFile:
+class CsvFile(TableFile):
     """One CSV file: UTF-8, commas, its first row naming the columns.
 
     Parameters
@@ -52,40 +52,30 @@ class CsvFile:
         self._columns = data_format.columns
         self._header = read_header(path, name, [column.name for column in self._columns])
 
-    def blocks(self) -> Iterator[Block]:
-        """Read the file, from its second row on.
-
-        Yields
-        ------
-        Block
-            Of whole rows. One with `irregular` is the last.
-        """
+    def parts(self) -> Iterator[Part]:
+        """Cut the file into pieces of whole rows, from its second row on."""
         row = FIRST_ROW
         try:
             with self._path.open("rb") as file:
-                for part in _parts(file):
-                    block, rows = self._read(part.data, row, part.size_bytes)
-                    yield block
-                    if block.irregular is not None:
-                        return
-                    row += rows
+                for data, size_bytes in _pieces(file):
+                    yield Part(data, row, size_bytes)
+                    row += _count_rows(data)
         except OSError as error:
-            yield self._ending(row, unreadable(self._name, error))
+            yield Part(b"", row, 0, unreadable(self._name, error))
         except _NoRowEndsError:
             reason = f"row {row} or a later one is longer than 64 MB"
-            yield self._ending(row, self._irregular(reason))
+            yield Part(b"", row, 0, self._irregular(reason))
 
-    def _read(self, data: bytes, row: int, size_bytes: int) -> tuple[Block, int]:
-        """Return a block and how many rows it has."""
-        # Arrow passes over blank lines, which count as rows to people, and an open quotation mark.
-        blank = data.startswith((b"\n", b"\r\n")) or any(mark in data for mark in _BLANK_LINES)
-        whole = data.count(b'"') % 2 == 0
-        table = self._typed(data) if whole and not blank else None
-        if table is not None:
-            cells = _Cells(data, self._header, row)
-            return Block(self._name, table, cells, row, size_bytes), table.num_rows
-        finding = None
+    def read(self, part: Part) -> Block:
+        """Parse a piece; several threads may do so."""
+        data, row = part.data, part.row
         cells = _Cells(data, self._header, row)
+        # Arrow passes over blank lines, which count as rows to people, and an open quotation mark.
+        plain = not _has_blank_lines(data) and (b'"' not in data or data.count(b'"') % 2 == 0)
+        table = self._typed(data) if data and plain else None
+        if table is not None:
+            return Block(self._name, table, cells, row, part.size_bytes)
+        finding = part.finding
         try:
             frame = cells()
         except pd.errors.ParserError as error:
@@ -100,8 +90,9 @@ class CsvFile:
                 finding = self._irregular(_reason(error))
             frame = _Cells(data, self._header, row, regular)()
         except UnicodeDecodeError:
-            return self._ending(row, not_utf8(self._path, self._name, "WINDOWS-1252")), 0
-        return Block(self._name, None, lambda: frame, row, size_bytes, finding), len(frame)
+            finding = not_utf8(self._path, self._name, "WINDOWS-1252")
+            frame = _Cells(b"", self._header, row)()
+        return Block(self._name, None, lambda: frame, row, part.size_bytes, finding)
 
     def _typed(self, data: bytes) -> pa.Table | None:
         try:
@@ -129,10 +120,6 @@ class CsvFile:
             remedy="Close every quotation mark that opens a cell, and give every row one cell for "
             "each column.",
         )
-
-    def _ending(self, row: int, finding: Finding) -> Block:
-        empty = pd.DataFrame({name: pd.Series(dtype=str) for name in self._header})
-        return Block(self._name, None, lambda: empty, row, 0, finding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,29 +155,22 @@ class _Cells:
         return frame
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    data: bytes
-    size_bytes: int
-
-
 class _NoRowEndsError(Exception):
     """A row is longer than any row is."""
 
 
-def _parts(file: BinaryIO) -> Iterator[_Part]:
-    """Cut a file after its header into pieces that end where a row ends."""
+def _pieces(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Cut a file after its header into pieces that end where a row ends; say the size of each."""
     rest = file.read(BLOCK_BYTES).removeprefix(BOM)
     header = True
     while True:
         more = file.read(BLOCK_BYTES)
         end = len(rest) if not more else _last_row_end(rest)
-        if header and (end or not more):
-            start = _first_row_end(rest)
-            yield _Part(rest[start:end], end)
+        if end:
+            start = _first_row_end(rest) if header else 0
+            if start < end:
+                yield rest[start:end], end
             header = False
-        elif end:
-            yield _Part(rest[:end], end)
         if not more:
             return
         rest = rest[end:] + more
@@ -198,10 +178,26 @@ def _parts(file: BinaryIO) -> Iterator[_Part]:
             raise _NoRowEndsError
 
 
+def _has_blank_lines(data: bytes) -> bool:
+    if data.startswith((b"\n", b"\r\n")) or b"\n\n" in data:
+        return True
+    return b"\r" in data and b"\n\r\n" in data
+
+
+def _count_rows(data: bytes) -> int:
+    """Count the rows of a piece: line ends outside of quotation marks."""
+    rows = data.count(b"\n")
+    if b'"' in data:
+        characters = np.frombuffer(data, np.uint8)
+        inside = np.cumsum(characters == ord('"'), dtype=np.uint32) % 2 == 1
+        rows -= int(np.count_nonzero(inside & (characters == ord("\n"))))
+    return rows
+
+
 def _last_row_end(data: bytes) -> int:
     """Return where the last whole row ends: after a line's end outside of quotation marks."""
     end = data.rfind(b"\n") + 1
-    quotes = data.count(b'"', 0, end)
+    quotes = data.count(b'"', 0, end) if b'"' in data else 0
     while end and quotes % 2:
         earlier = data.rfind(b"\n", 0, end - 1) + 1
         quotes -= data.count(b'"', earlier, end)

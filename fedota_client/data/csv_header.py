@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -104,9 +105,12 @@ def _other_dialect(path: Path, name: str, sample: str, declared: Sequence[str]) 
             name,
             f"cells separated by {words}" + (" and numbers with a decimal comma" if comma else ""),
             expected="commas" + (" and decimal points" if comma else ""),
-            remedy='Save it as a comma-separated CSV, or rewrite it: python -c "import pandas; '
-            f'pandas.read_csv({path.name!r}, {setting}).to_csv({target!r}, index=False)" '
-            "and remove the old file.",
+            remedy="Save it as a comma-separated CSV, or rewrite it and remove the old file:",
+            command="python -c "
+            + shlex.quote(
+                f"import pandas; pandas.read_csv({path.name!r}, {setting})"
+                f".to_csv({target!r}, index=False)"
+            ),
             rows=(1,),
         )
     return None
@@ -141,8 +145,8 @@ def not_utf8(path: Path, name: str, encoding: str) -> Finding:
         "encoding",
         name,
         "it is not UTF-8 text",
-        remedy="Save it as “CSV UTF-8”, or rewrite it: "
-        f"iconv -f {encoding} -t UTF-8 {path.name!r} > {target!r} and remove the old file.",
+        remedy="Save it as “CSV UTF-8”, or rewrite it and remove the old file:",
+        command=f"iconv -f {encoding} -t UTF-8 {shlex.quote(path.name)} > {shlex.quote(target)}",
     )
 
 

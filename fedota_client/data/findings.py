@@ -39,6 +39,10 @@ class Finding:
         How often it is there.
     level
         ``mistake``: the data does not keep the format. ``notice``: it does, but have a look.
+    command
+        One line to type that does it, if there is one; the remedy ends by announcing it.
+    row_word, column_word
+        What rows and column are called in this kind of data.
     """
 
     code: str
@@ -50,15 +54,18 @@ class Finding:
     rows: tuple[int, ...] = ()
     count: int = 1
     level: Level = "mistake"
+    command: str = ""
+    row_word: str = "row"
+    column_word: str = "column"
 
     @property
     def place(self) -> str:
         """File, first row and column, as a sentence begins."""
         parts = [self.file] if self.file else []
         if self.rows:
-            parts.append(f"row {self.rows[0]}")
+            parts.append(f"{self.row_word} {self.rows[0]}")
         if self.column:
-            parts.append(f"column {self.column!r}")
+            parts.append(f"{self.column_word} {self.column!r}")
         return ", ".join(parts)
 
     @property
@@ -69,7 +76,7 @@ class Finding:
             said = f"{self.place} {self.found.removeprefix('it ')}"
         else:
             said = f"{self.place}: found {self.found}" if self.place else f"Found {self.found}"
-        return f"{said}{expected}. {self.remedy}".rstrip()
+        return f"{said}{expected}. {self.remedy} {self.command}".rstrip()
 
     @property
     def often(self) -> str:
@@ -78,7 +85,8 @@ class Finding:
             return ""
         rows = ", ".join(map(str, self.rows))
         more = "" if len(self.rows) == self.count else " …"
-        return f"{self.count:,} times" + (f" (rows {rows}{more})" if len(self.rows) > 1 else "")
+        places = f" ({self.row_word}s {rows}{more})" if len(self.rows) > 1 else ""
+        return f"{self.count:,} times{places}"
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -92,6 +100,7 @@ class Finding:
             "expected": self.expected,
             "count": self.count,
             "remedy": self.remedy,
+            "command": self.command,
             "sentence": self.sentence,
         }
 

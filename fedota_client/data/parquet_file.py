@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fedota_client.data.blocks import NUMBERS, Block
+from fedota_client.data.blocks import NUMBERS, Block, Part, TableFile
 from fedota_client.data.csv_header import unreadable
 from fedota_client.data.findings import FileRefusedError, Finding, listed
 from fedota_proto.data_format import Column, TableFormat
@@ -20,7 +20,7 @@ ROWS_AT_A_TIME = 100_000
 FIRST_ROW = 1
 
 
-class ParquetFile:
+class ParquetFile(TableFile):
     """One Parquet file.
 
     Parameters
@@ -63,25 +63,24 @@ class ParquetFile:
         rows = self._file.metadata.num_rows
         self._row_bytes = path.stat().st_size / max(1, rows)
 
-    def blocks(self) -> Iterator[Block]:
-        """Read the file.
-
-        Yields
-        ------
-        Block
-            Rows are counted from 1. One with `irregular` is the last.
-        """
+    def parts(self) -> Iterator[Part]:
+        """Read the file piece by piece; rows are counted from 1."""
         row = FIRST_ROW
+        names = _names(self._columns)
         try:
-            for batch in self._file.iter_batches(
-                ROWS_AT_A_TIME, columns=[column.name for column in self._columns]
-            ):
+            for batch in self._file.iter_batches(ROWS_AT_A_TIME, columns=names):
                 table = pa.Table.from_batches([batch])
-                size_bytes = round(table.num_rows * self._row_bytes)
-                yield Block(self._name, self._typed(table), _Cells(table, row), row, size_bytes)
+                yield Part(table, row, round(table.num_rows * self._row_bytes))
                 row += table.num_rows
         except (pa.ArrowException, OSError):
-            yield Block(self._name, None, pd.DataFrame, row, 0, _damaged(self._name))
+            empty = pa.table({name: pa.array([], pa.string()) for name in names})
+            yield Part(empty, row, 0, _damaged(self._name))
+
+    def read(self, part: Part) -> Block:
+        """Give a piece the types of a block; several threads may do so."""
+        typed = None if part.finding else self._typed(part.data)
+        cells = _Cells(part.data, part.row)
+        return Block(self._name, typed, cells, part.row, part.size_bytes, part.finding)
 
     def _typed(self, table: pa.Table) -> pa.Table | None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from fedota_client.data.findings import Finding, refuse_first
 from fedota_client.data.splitting import Collector, Split, Splitter, split
 from fedota_client.data.spool import Scratch
 from fedota_client.examples import Examples
@@ -45,10 +46,10 @@ def read_split(
     splitter = Splitter(fraction, scratch)
     for piece in _pieces(place, data_format):
         splitter.add(piece)
-    _refuse_too_few(place, len(splitter), data_format.minimum_examples, data_format)
+    _refuse_too_few(len(splitter), data_format.minimum_examples, data_format)
     found = splitter.finish()
     if found is None:
-        raise DataError(f"{place} holds no example.")
+        raise DataError(f"There is no example in {place}.")
     return found
 
 
@@ -89,9 +90,9 @@ def read_examples(place: Path, data_format: DataFormat, *, minimum: int | None =
         for piece in _pieces(place, data_format):
             collector.add(piece)
         found = collector.finish()
-    _refuse_too_few(place, 0 if found is None else len(found), fewest, data_format)
+    _refuse_too_few(0 if found is None else len(found), fewest, data_format)
     if found is None:
-        raise DataError(f"{place} holds no example.")
+        raise DataError(f"There is no example in {place}.")
     return found
 
 
@@ -105,15 +106,18 @@ def _pieces(place: Path, data_format: TableFormat | ArraysFormat) -> Iterator[Ex
     return array_pieces(place, data_format)
 
 
-def _refuse_too_few(place: Path, count: int, fewest: int, data_format: DataFormat) -> None:
+def _refuse_too_few(count: int, fewest: int, data_format: DataFormat) -> None:
     if count < fewest:
-        raise DataError(too_few(str(place), count, fewest, data_format))
+        refuse_first([too_few(count, fewest, data_format)])
 
 
-def too_few(place: str, count: int, fewest: int, data_format: DataFormat) -> str:
+def too_few(count: int, fewest: int, data_format: DataFormat) -> Finding:
     """Say that there are fewer examples than a holder needs."""
     more = {"table": "rows", "images": "pictures", "text": "texts", "arrays": "examples"}
-    return (
-        f"{place} holds {count} examples; at least {fewest} are needed here. Add more "
-        f"{more[data_format.kind]}, or do not take part in this problem."
+    return Finding(
+        "too-few",
+        "",
+        f"{count} examples",
+        expected=f"at least {fewest}",
+        remedy=f"Add more {more[data_format.kind]}, or do not take part in this problem.",
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-from fedota_client.data.blocks import Block
+from fedota_client.data.blocks import TableFile
 from fedota_client.data.csv_file import CsvFile
+from fedota_client.data.folder import data_files
 from fedota_client.data.parquet_file import ParquetFile
 from fedota_proto.data_format import TableFormat
-from fedota_proto.errors import DataError
 
 SUFFIXES = (".csv", ".parquet")
 
@@ -29,31 +28,14 @@ def table_files(place: Path) -> list[Path]:
 
     Raises
     ------
-    DataError
+    FileRefusedError
         If there is none.
     """
-    if place.is_file():
-        return [place]
-    if not place.is_dir():
-        raise DataError(f"{place} is not there; name the folder that holds your tables.")
-    try:
-        found = sorted(
-            path
-            for path in place.iterdir()
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-        )
-    except OSError as error:
-        raise DataError(f"{place} cannot be read ({error.strerror}).") from error
-    if not found:
-        raise DataError(
-            f"{place} holds no CSV or Parquet file; put your data there as one or more files named "
-            "*.csv or *.parquet."
-        )
-    return found
+    return data_files(place, SUFFIXES, "CSV or Parquet file")
 
 
-def table_blocks(path: Path, data_format: TableFormat) -> Iterator[Block]:
-    """Read one file.
+def open_table(path: Path, data_format: TableFormat) -> TableFile:
+    """Open one file by its name's ending.
 
     Raises
     ------
@@ -61,4 +43,4 @@ def table_blocks(path: Path, data_format: TableFormat) -> Iterator[Block]:
         Nothing of it can be read.
     """
     kind = ParquetFile if path.suffix.lower() == ".parquet" else CsvFile
-    return kind(path, path.name, data_format).blocks()
+    return kind(path, path.name, data_format)

@@ -9,7 +9,7 @@ from fedota_client.data.column_rules import expected, remedy
 from fedota_client.data.findings import FileRefusedError, Finding, refuse_first
 from fedota_client.data.judge import TableJudge
 from fedota_client.data.repeats import Repeats, value_hashes
-from fedota_client.data.table_files import table_blocks, table_files
+from fedota_client.data.table_files import open_table, table_files
 from fedota_client.data.table_values import table_examples
 from fedota_client.examples import Examples
 from fedota_proto.data_format import Column, TableFormat
@@ -39,17 +39,17 @@ def table_pieces(place: Path, data_format: TableFormat) -> Iterator[Examples]:
     """
     judge = TableJudge(data_format)
     unique = [_Unique(column) for column in data_format.columns if column.unique]
-    for path in table_files(place):
-        try:
-            for block in table_blocks(path, data_format):
+    try:
+        for path in table_files(place):
+            for block in open_table(path, data_format).blocks():
                 judged = judge.judge(block)
                 refuse_first(judged.findings)
                 for one in unique:
                     one.repeats.add(value_hashes(judged.table, one.column), judged.rows)
                 if judged.table.num_rows:
                     yield table_examples(judged.table, data_format)
-        except FileRefusedError as error:
-            raise DataError(error.finding.sentence) from error
+    except FileRefusedError as error:
+        raise DataError(error.finding.sentence) from error
     for one in unique:
         one.refuse()
 

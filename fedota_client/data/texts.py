@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,13 +126,14 @@ def look_at_text(path: Path, data_format: TextFormat) -> SeenText:
 
 
 def _not_utf8(path: Path, name: str, data: bytes) -> Finding:
+    target = f"{path.stem}-utf8{path.suffix}"
     encoding = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "WINDOWS-1252"
     return Finding(
         "encoding",
         name,
         "it is not UTF-8 text",
-        remedy="Save it as UTF-8, or rewrite it: "
-        f"iconv -f {encoding} -t UTF-8 {path.name!r} > utf8.txt",
+        remedy="Save it as UTF-8, or rewrite it and remove the old file:",
+        command=f"iconv -f {encoding} -t UTF-8 {shlex.quote(path.name)} > {shlex.quote(target)}",
     )
 
 

@@ -151,7 +151,7 @@ def test_a_wrong_cell_is_told_with_its_place_and_a_remedy(
         ),
         (HEADER.encode("utf-16"), "a.csv is not UTF-8 text. Save it as “CSV UTF-8”"),
         (HEADER.encode() + b"3,1,\xe9,true,5,B\n", "a.csv is not UTF-8 text"),
-        (HEADER, "holds 0 examples; at least 1 are needed here."),
+        (HEADER, "Found 0 examples, expected at least 1. Add more rows"),
     ],
 )
 def test_a_wrong_file_is_told_with_a_remedy(tmp_path: Path, text: str | bytes, said: str) -> None:
@@ -159,9 +159,9 @@ def test_a_wrong_file_is_told_with_a_remedy(tmp_path: Path, text: str | bytes, s
 
 
 def test_a_place_without_data_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no CSV or Parquet file; put your data there"):
+    with pytest.raises(DataError, match="no CSV or Parquet file in .*Put your data there"):
         read_examples(tmp_path, FORMAT)
-    with pytest.raises(DataError, match="is not there; name the folder"):
+    with pytest.raises(DataError, match="no folder .*Name the folder"):
         read_examples(tmp_path / "nowhere", FORMAT)
 
 
