@@ -82,15 +82,18 @@ def _migrate(url: str) -> None:
 
 
 def _empty(url: str) -> None:
-    tables = ", ".join(table.name for table in User.metadata.sorted_tables)
-    _run(url, f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+    """Delete every row: of few, that is much faster than making the tables' files anew."""
+    tables = reversed(User.metadata.sorted_tables)
+    counters = "SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"
+    _run(url, "SET lock_timeout = '10s'", *(table.delete() for table in tables), counters)
 
 
-def _run(url: str, *statements: str) -> None:
+def _run(url: str, *statements: str | sqlalchemy.Delete) -> None:
     engine = sqlalchemy.create_engine(
         url.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT"
     )
     with engine.connect() as connection:
         for statement in statements:
-            connection.execute(sqlalchemy.text(statement))
+            plain = sqlalchemy.text(statement) if isinstance(statement, str) else statement
+            connection.execute(plain)
     engine.dispose()
