@@ -5,3 +5,4 @@ from __future__ import annotations
 from pathlib import Path
 
 ICON = Path(__file__).with_name("icon.svg")
+WORDMARK = Path(__file__).with_name("wordmark.svg")

@@ -74,6 +74,7 @@ def _theme() -> dict[str, Any]:
         "theme.font": FONT,
         "theme.headingFont": FONT,
         "theme.codeFont": CODE_FONT,
+        "theme.paddingTop": "1rem",
         "theme.baseRadius": "0.5rem",
         "theme.showWidgetBorder": True,
         "theme.linkUnderline": True,
