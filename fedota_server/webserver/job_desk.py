@@ -147,9 +147,11 @@ class JobDesk:
         finally:
             working.cancel()
             keeping.cancel()
-            await asyncio.gather(working, keeping, return_exceptions=True)
-            self._running.pop(job.problem_id, None)
-            self._woken.set()
+            try:
+                await asyncio.gather(working, keeping, return_exceptions=True)
+            finally:  # also when the desk is cancelled: it may be run again
+                self._running.pop(job.problem_id, None)
+                self._woken.set()
 
     async def _do(self, job: JobRow, progress: JobProgress) -> JobOutcome:
         async with self._spawner(problem_folder(self._home, job.problem_id)) as spawner:

@@ -299,17 +299,23 @@ class WebDesk:
 
     async def work_off(self) -> None:
         """Run the job desk until no job is left."""
-        running = asyncio.create_task(self.jobs.run())
-        try:
-            async with asyncio.timeout(DEADLINE_S):
-                while await asyncio.to_thread(self._left):
-                    await asyncio.wait((running,), timeout=0.02)
-                    assert not running.done(), running.exception()
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+        await work_off(self.jobs, self.database)
 
-    def _left(self) -> bool:
-        with self.database.session() as session:
+
+async def work_off(jobs: JobDesk, database: Database) -> None:
+    """Run a job desk until no job is left."""
+
+    def left() -> bool:
+        with database.session() as session:
             under_way = select(JobRow).where(col(JobRow.state).in_(("queued", "running")))
             return session.exec(under_way).first() is not None
+
+    running = asyncio.create_task(jobs.run())
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            while await asyncio.to_thread(left):
+                await asyncio.wait((running,), timeout=0.02)
+                assert not running.done(), running.exception()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
