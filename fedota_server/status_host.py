@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -176,14 +176,34 @@ def status_server(
     ServerStartError
         The port is taken.
     """
-    roles = RoleInterceptor(
-        {
-            "fedota.v1.FlStatus/Report": coordinator_name(problem_id),
-            "fedota.v1.FlStatus/Control": operator_name(problem_id),
-            "fedota.v1.FlStatus/Watch": operator_name(problem_id),
-        }
+    roles = {
+        "Report": coordinator_name(problem_id),
+        "Control": operator_name(problem_id),
+        "Watch": operator_name(problem_id),
+    }
+    return server_with_roles(servicer, roles, identity, ca_pem, address)
+
+
+def server_with_roles(
+    servicer: rpc.FlStatusServicer,
+    roles: Mapping[str, str],
+    identity: ServerIdentity,
+    ca_pem: bytes,
+    address: str,
+) -> tuple[grpc.aio.Server, int]:
+    """Make the server, with a pattern of the peers' names for each method that may be called.
+
+    Raises
+    ------
+    ServerStartError
+        The port is taken.
+    """
+    interceptor = RoleInterceptor(
+        {f"fedota.v1.FlStatus/{method}": pattern for method, pattern in roles.items()}
     )
-    server = grpc.aio.server(interceptors=(roles, ErrorInterceptor()), options=server_options())
+    server = grpc.aio.server(
+        interceptors=(interceptor, ErrorInterceptor()), options=server_options()
+    )
     rpc.add_FlStatusServicer_to_server(servicer, server)
     with contextlib.suppress(RuntimeError):
         credentials = server_credentials(identity, ca_pem, require_client=True)
