@@ -17,6 +17,7 @@ from fedota_server.webserver.platform import Platform
 from ui import session
 from ui.routes.client_files import client_routes
 from ui.routes.download import Download
+from ui.routes.failures import EXCEPTION_HANDLERS
 from ui.routes.gate import Gate
 from ui.routes.headers import SecurityHeaders
 from ui.routes.look import look_routes
@@ -25,6 +26,7 @@ from ui.routes.sign_in import SignIn
 from ui.routes.single_sign_on import SingleSignOn, streamlit_secrets
 from ui.routes.site import Site
 from ui.routes.upload import Upload, clear_uploads
+from ui.routes.watch import watch_routes
 from ui.script_errors import quieten_streamlit, show_script_error
 from ui.theme.options import set_options
 
@@ -63,6 +65,7 @@ def build_app(platform: Platform) -> App:
         routes=site_routes(site),
         middleware=site_middleware(site),
         on_script_error=show_script_error,
+        exception_handlers=EXCEPTION_HANDLERS,
     )
 
 
@@ -76,6 +79,7 @@ def site_routes(site: Site) -> list[BaseRoute]:
         *Upload(site).routes(),
         *Download(site).routes(),
         *client_routes(site),
+        *watch_routes(site),
         Mount("/api/v1", build_api(site.platform)),
     ]
 

@@ -23,6 +23,7 @@ from support.accounts import PASSWORD, quick_passwords
 from support.asgi import TestClient
 from ui import session
 from ui.cookies import SessionCookie
+from ui.routes.failures import EXCEPTION_HANDLERS
 from ui.routes.site import Site
 from ui.server import site_middleware, site_routes
 
@@ -110,7 +111,11 @@ class Web:
     def client(self, email: str = "", **options: Any) -> TestClient:
         """Make a browser for the routes beside Streamlit, signed in if `email` is given."""
         site = Site(self.platform, self.cookie)
-        app = Starlette(routes=site_routes(site), middleware=site_middleware(site))
+        app = Starlette(
+            routes=site_routes(site),
+            middleware=site_middleware(site),
+            exception_handlers=EXCEPTION_HANDLERS,
+        )
         made = TestClient(
             app,
             base_url=ORIGIN,

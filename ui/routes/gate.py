@@ -9,7 +9,9 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from fedota_proto.errors import FedotaError
 from ui.navigation import ENTRIES
+from ui.routes.failures import refusal_page
 from ui.routes.form_page import message_page
 from ui.routes.single_sign_on import FINISH, has_identity
 from ui.routes.site import Site, in_thread
@@ -43,7 +45,10 @@ class Gate:
                 await send({"type": "websocket.close", "code": 1008, "reason": ""})
                 return
         elif scope["type"] == "http":
-            answer = await self._answer(scope)
+            try:
+                answer = await self._answer(scope)
+            except FedotaError as error:  # the database does not answer
+                answer = refusal_page(error)
             if answer is not None:
                 await answer(scope, receive, send)
                 return

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from starlette.websockets import WebSocketDisconnect
 from support.web import ORIGIN, PASSWORD, Web
+
+from fedota_proto.errors import DatabaseError
 
 ADMIN = "admin@example.org"
 _FORM = {"email": ADMIN, "password": PASSWORD}
@@ -102,3 +106,55 @@ def test_every_answer_bears_the_headers(web: Web) -> None:
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "same-origin"
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
+
+
+def test_what_fails_is_told_with_an_id_that_is_in_the_log(
+    web: Web, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> bool:
+        raise RuntimeError("the secret reason")
+
+    monkeypatch.setattr(web.platform.accounts, "needs_setup", fail)
+    answer = web.client(raise_server_exceptions=False).get("/login")
+    assert answer.status_code == 500
+    assert "secret reason" not in answer.text
+    (shown,) = re.findall(r"the id ([0-9a-f]{8})", answer.text)
+    assert shown in caplog.text
+
+
+def test_a_database_that_does_not_answer_is_told(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(token: str) -> None:
+        raise DatabaseError("The database does not answer: try again soon.")
+
+    client = web.client(ADMIN)
+    monkeypatch.setattr(web.platform.accounts, "by_session", fail)
+    for path in ("/", "/login"):
+        answer = client.get(path)
+        assert answer.status_code == 503
+        assert "does not answer" in answer.text
+
+
+def test_whether_it_is_well_is_told_to_anybody(web: Web) -> None:
+    answer = web.client().get("/healthz")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+
+
+def test_numbers_are_for_who_has_a_token(web: Web) -> None:
+    assert web.client().get("/metrics").status_code == 401
+    token, _ = web.platform.accounts.make_token(web.admin, "prometheus", None)
+    answer = web.client().get("/metrics", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 200
+    assert "fedota_database_up 1.0" in answer.text
+
+
+def test_the_api_takes_a_token_from_anywhere_and_no_cookie(web: Web) -> None:
+    client = web.client(ADMIN)
+    elsewhere = {"Origin": "https://elsewhere.example"}
+    assert (
+        client.post("/api/v1/problems", json={"title": "x"}, headers=elsewhere).status_code == 401
+    )
+    token, _ = web.platform.accounts.make_token(web.admin, "notebook", None)
+    answer = web.client().get(
+        "/api/v1/problems", headers={**elsewhere, "Authorization": f"Bearer {token}"}
+    )
+    assert answer.status_code == 200
