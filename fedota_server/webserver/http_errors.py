@@ -24,6 +24,7 @@ HTTP_STATUS: Mapping[type[FedotaError], int] = {
     errors.AuthenticationError: 401,
     errors.ForbiddenError: 403,
     errors.InviteError: 403,
+    errors.PolicyError: 403,
     errors.NotFoundError: 404,
     errors.CheckpointError: 404,
     errors.ConflictError: 409,

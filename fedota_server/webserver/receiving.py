@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -90,7 +91,8 @@ class Receiver:
                 await self._write_to(place, chunks)
                 yield place
             finally:
-                place.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    place.unlink()
 
     async def _write_to(self, place: Path, chunks: AsyncIterator[bytes]) -> None:
         try:
