@@ -74,6 +74,8 @@ def decode(data: bytes, name: str, data_format: ImagesFormat) -> np.ndarray:
             _judge(picture, name, data_format)
             mode = _MODES[data_format.channels]
             picture.load()
+            if picture.format == "PNG" and data.rfind(b"IEND") < 0:
+                raise EOFError  # all its pixels are there, but not its end
             plain = picture if picture.mode == mode else picture.convert(mode)
             if plain.size != (data_format.width, data_format.height):
                 size = (data_format.width, data_format.height)

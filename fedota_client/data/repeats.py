@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from fedota_client.data.blocks import NUMBERS, column_codes, column_numbers, text_column
+from fedota_client.data.column_rules import FALSE, TRUE
 from fedota_client.data.findings import PLACES_KEPT
 from fedota_client.data.spool import ArraySpool, Scratch
 from fedota_proto.data_format import Column
@@ -151,6 +152,9 @@ def value_hashes(table: pa.Table, column: Column) -> np.ndarray:
         texts = text_column(table, column).to_numpy()
         return np.where(pd.isna(texts), _MISSING, _hashed(texts.astype(object)))
     distinct, indices = column_codes(table, column)
+    if column.type == "boolean":
+        distinct = ["true" if text in TRUE else text for text in distinct]
+        distinct = ["false" if text in FALSE else text for text in distinct]
     hashes = _hashed(np.array(distinct, dtype=object)) if distinct else np.empty(0, np.uint64)
     return np.asarray(np.append(hashes, _MISSING)[indices], np.uint64)
 

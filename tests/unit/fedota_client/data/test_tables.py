@@ -159,9 +159,9 @@ def test_a_wrong_file_is_told_with_a_remedy(tmp_path: Path, text: str | bytes, s
 
 
 def test_a_place_without_data_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no CSV or Parquet file in .*Put your data there"):
+    with pytest.raises(DataError, match=r"no CSV or Parquet file in .*Put your data there"):
         read_examples(tmp_path, FORMAT)
-    with pytest.raises(DataError, match="no folder .*Name the folder"):
+    with pytest.raises(DataError, match=r"no folder .*Name the folder"):
         read_examples(tmp_path / "nowhere", FORMAT)
 
 
