@@ -2,94 +2,34 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import ssl
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 import websockets
-from support.programs import Finished, Program, command, environment
+from support.programs import Finished, command, environment
+from support.up import EMAIL, MODULE, Up, unused_port, up_running
 from support.waiting import until
 from support.web import PASSWORD
 
 from fedota_server.authority import new_platform_authority
-from fedota_server.ports import free_ports
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.settings import WebserverSettings
 
-_MODULE = "fedota_server.cli"
 _GIB = 1 << 30
 _CHUNK = b"\0" * (1 << 20)
 _MOST_GROWTH_BYTES = 100 << 20
-_EMAIL = "ada@example.org"
-
-
-def _port() -> int:
-    (port,) = free_ports(1)
-    return port
-
-
-class Up:
-    """A running `fedota up`.
-
-    Parameters
-    ----------
-    program
-        The process.
-    home
-        Its folder.
-    url
-        Where it serves.
-    code
-        The set-up code that it printed; empty where it printed none.
-    """
-
-    def __init__(self, program: Program, home: Path, url: str, code: str) -> None:
-        self.program = program
-        self.home = home
-        self.url = url
-        self.code = code
-
-    def browser(self, **options: object) -> httpx.AsyncClient:
-        """Make a browser that shows what it is answered, without going on by itself."""
-        return httpx.AsyncClient(
-            base_url=self.url,
-            headers={"Origin": self.url},
-            timeout=30.0,
-            **options,  # type: ignore[arg-type]
-        )
-
-    async def set_up(self, browser: httpx.AsyncClient) -> None:
-        """Make the first administrator, who is then signed in."""
-        fields = {"code": self.code, "name": "Ada", "email": _EMAIL, "password": PASSWORD}
-        answer = await browser.post("/setup", data=fields)
-        assert answer.status_code == 303, answer.text
-
-
-@asynccontextmanager
-async def running(home: Path, port: int, **settings: str) -> AsyncIterator[Up]:
-    """Run `fedota up` for as long as the block lasts."""
-    env = environment(FEDOTA_HOME=str(home), FEDOTA_WEB_PORT=str(port), **settings)
-    program = await Program.start("fedota up", _MODULE, ["up"], env, home.parent)
-    try:
-        line = await program.says("Fedota is at http")
-        await program.says("Ctrl-C ends it")
-        found = re.search(r"set-up code (\S+)", program.output)
-        yield Up(program, home, line.split()[-1], found.group(1) if found else "")
-    finally:
-        await program.kill()
 
 
 @pytest.fixture
 async def up(tmp_path: Path) -> AsyncIterator[Up]:
     """`fedota up` on an empty machine."""
-    async with running(tmp_path / "home", _port()) as made:
+    async with up_running(tmp_path / "home", unused_port()) as made:
         yield made
 
 
@@ -109,13 +49,13 @@ async def test_an_empty_machine_needs_no_settings(up: Up) -> None:
 
 
 async def test_the_code_is_printed_only_until_there_is_an_administrator(tmp_path: Path) -> None:
-    home, port = tmp_path / "home", _port()
-    async with running(home, port) as first, first.browser() as browser:
+    home, port = tmp_path / "home", unused_port()
+    async with up_running(home, port) as first, first.browser() as browser:
         await first.set_up(browser)
         cookies = browser.cookies
         first.program.send(signal.SIGTERM)
         assert await first.program.ended() == 0
-    async with running(home, port) as second, second.browser(cookies=cookies) as browser:
+    async with up_running(home, port) as second, second.browser(cookies=cookies) as browser:
         assert second.code == ""
         assert (await browser.get("/")).status_code == 200  # the session outlives the process
 
@@ -139,7 +79,7 @@ async def test_ctrl_c_ends_it_within_seconds_also_with_an_open_page(up: Up) -> N
 
 
 async def test_another_one_in_the_same_folder_is_refused(up: Up) -> None:
-    done = await _refused(FEDOTA_HOME=str(up.home), FEDOTA_WEB_PORT=str(_port()))
+    done = await _refused(FEDOTA_HOME=str(up.home), FEDOTA_WEB_PORT=str(unused_port()))
     done.is_one_sentence(1, str(up.home), "served already")
 
 
@@ -160,7 +100,7 @@ async def test_a_certificate_that_is_none_is_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_text("not PEM")
     done = await _refused(
         FEDOTA_HOME=str(tmp_path / "home"),
-        FEDOTA_WEB_PORT=str(_port()),
+        FEDOTA_WEB_PORT=str(unused_port()),
         FEDOTA_TLS_CERT=str(tmp_path / "cert.pem"),
         FEDOTA_TLS_KEY=str(tmp_path / "key.pem"),
     )
@@ -168,7 +108,7 @@ async def test_a_certificate_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 async def _refused(**settings: str) -> Finished:
-    return await command(_MODULE, "up", env=environment(**settings))
+    return await command(MODULE, "up", env=environment(**settings))
 
 
 async def test_over_tls_the_cookie_is_secure(tmp_path: Path) -> None:
@@ -178,16 +118,16 @@ async def test_over_tls_the_cookie_is_secure(tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_bytes(identity.key_pem)
     trust = ssl.create_default_context(cadata=authority.pem.decode())
     trust.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    async with running(
+    async with up_running(
         tmp_path / "home",
-        _port(),
+        unused_port(),
         FEDOTA_WEB_HOST="localhost",
         FEDOTA_TLS_CERT=str(tmp_path / "cert.pem"),
         FEDOTA_TLS_KEY=str(tmp_path / "key.pem"),
     ) as up:
         assert up.url.startswith("https://localhost:")
         async with up.browser(verify=trust) as browser:
-            fields = {"code": up.code, "name": "Ada", "email": _EMAIL, "password": PASSWORD}
+            fields = {"code": up.code, "name": "Ada", "email": EMAIL, "password": PASSWORD}
             answer = await browser.post("/setup", data=fields)
             assert answer.headers["set-cookie"].startswith("__Host-fedota_session=")
             assert "; Secure" in answer.headers["set-cookie"]
