@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 BINS = 32
+# Between these an axis can be cut into bars; beyond, a value is outside of any picture.
+_FARTHEST, _NARROWEST = 1e300, 1e-100
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class NumberPicture:
     ) -> None:
         self._name, self._unit = name, unit
         self._declared = (low, high)
+        self._ends = (-_FARTHEST if low is None else low, _FARTHEST if high is None else high)
         self._fixed = low is not None and high is not None and low < high
         self._low = low if low is not None and self._fixed else 0.0
         self._high = high if high is not None and self._fixed else 0.0
@@ -102,13 +105,9 @@ class NumberPicture:
                 return
             least, greatest = float(values.min()), float(values.max())
         self._least, self._greatest = min(self._least, least), max(self._greatest, greatest)
-        low, high = self._declared
-        if (low is not None and least < low) or (high is not None and greatest > high):
-            inside = np.ones(len(values), bool)
-            if low is not None:
-                inside &= values >= low
-            if high is not None:
-                inside &= values <= high
+        low, high = self._ends
+        if least < low or greatest > high:
+            inside = (values >= low) & (values <= high)
             self._outside += int(len(values) - inside.sum())
             values = values[inside]
             if not len(values):
@@ -141,8 +140,8 @@ class NumberPicture:
         low, high = self._low, self._high
         if low == high:
             low, high = least, greatest
-            if low == high:
-                margin = abs(low) / 2 or 0.5
+            if high - low < _NARROWEST:
+                margin = max(abs(low) / 2, 0.5)
                 low, high = low - margin, high + margin
         while least < low or greatest > high:
             width = high - low

@@ -25,6 +25,12 @@ def test_an_axis_without_bounds_grows_and_loses_nothing(parts: list[list[float]]
     assert len(picture.bars) == BINS
 
 
+def test_values_beyond_any_axis_are_outside() -> None:
+    counted = NumberPicture("n")
+    counted.add(np.array([1.0, 1e308, -1e308]))
+    assert (sum(counted.picture().bars), counted.picture().outside) == (1, 2)
+
+
 def test_bars_lie_along_the_declared_range() -> None:
     counted = NumberPicture("n", "mm", 0, 32)
     counted.add(np.array([0, 0.5, 1, 31, 32, -1, 33, np.nan]))
