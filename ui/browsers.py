@@ -31,4 +31,4 @@ def browser_words(agent: str) -> str:
     system = next((name for mark, name in _SYSTEMS if mark in agent), "")
     if browser and system:
         return f"{browser} on {system}"
-    return browser or system or agent[:60] or "unknown"
+    return browser or system or agent[:60] or "Unknown browser"

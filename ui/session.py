@@ -11,6 +11,7 @@ from fedota_proto.errors import InternalError
 from fedota_server.webserver.accounts import Account
 from fedota_server.webserver.platform import Platform
 from ui.cookies import SessionCookie
+from ui.sign_out import show_signed_out
 
 
 def _cookies_of_browser() -> Mapping[str, str]:
@@ -75,8 +76,7 @@ def account() -> Account:
     """
     found = account_or_none()
     if found is None:
-        st.info("You are signed out.", icon=":material/lock:")
-        st.link_button("Sign in", "/login", type="primary")
+        show_signed_out()
         st.stop()
     return found
 

@@ -19,6 +19,11 @@ _STYLE = f"""
   border: 1px solid light-dark({LIGHT.border}, {DARK.border});
 }}
 .fedota-out:hover {{ border-color: currentColor; }}
+a.fedota-in {{
+  display: inline-block; padding: .5rem 1.1rem; border-radius: .5rem; text-decoration: none;
+  color: light-dark({LIGHT.on_primary}, {DARK.on_primary});
+  background: light-dark({LIGHT.primary}, {DARK.primary});
+}}
 </style>
 """
 
@@ -31,3 +36,9 @@ def show_sign_out(someone: Account) -> None:
         '<form method="post" action="/logout">'
         '<button type="submit" class="fedota-out">Sign out</button></form>'
     )
+
+
+def show_signed_out() -> None:
+    """Show that nobody is signed in any more, and the way back in, in the same tab."""
+    st.info("You are signed out.", icon=":material/lock:")
+    st.html(f'{_STYLE}<a class="fedota-in" href="/login">Sign in</a>')
