@@ -18,6 +18,7 @@ import grpc.aio
 
 from fedota_client.challenge_box import ChallengeBox
 from fedota_client.download import save_file
+from fedota_client.limits.bandwidth import Throttle
 from fedota_proto.credential import METADATA_KEY, PROTOCOL, SigningKey, make_credential
 from fedota_proto.errors import (
     AuthenticationError,
@@ -82,6 +83,8 @@ class SelectorLink:
         Deadlines.
     release
         This release, for people.
+    upload, download
+        Caps on the bytes a second of updates, tasks and files.
     options
         More channel arguments.
     """
@@ -95,12 +98,16 @@ class SelectorLink:
         *,
         timeouts: CallTimeouts | None = None,
         release: str = "",
+        upload: Throttle | None = None,
+        download: Throttle | None = None,
         options: tuple[tuple[str, int | str], ...] = (),
     ) -> None:
         self.address = address
         self.greeted = False
         self._member = member
         self._timeouts = timeouts or CallTimeouts()
+        self._upload = upload or Throttle()
+        self._download = download or Throttle()
         self._version = pb.HelloRequest()
         self._version.version.protocol = PROTOCOL
         self._version.version.release = release
@@ -201,6 +208,8 @@ class SelectorLink:
                 ) from None
             while isinstance(message, pb.ServerMessage | memoryview):
                 yield message
+                if isinstance(message, memoryview):
+                    await self._download.passed(message.nbytes)
                 message = await call.read()
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, peer=self.peer) from error
@@ -240,6 +249,7 @@ class SelectorLink:
         call = self._update_at_once(
             pb.UpdateMessage(header=header), metadata=metadata, timeout=self._timeouts.transfer_s
         )
+        await self._upload.passed(len(header.payload.data))
         ack: pb.Ack = await self._unary(call)
         return ack
 
@@ -249,8 +259,11 @@ class SelectorLink:
         async def messages() -> AsyncIterator[pb.UpdateMessage | bytes]:
             yield pb.UpdateMessage(header=header)
             if says_go(await call.initial_metadata()):
-                for start in range(0, data.nbytes, CHUNK_BYTES):
-                    yield update_chunk(data[start : start + CHUNK_BYTES])
+                size = self._upload.chunk_bytes(CHUNK_BYTES)
+                for start in range(0, data.nbytes, size):
+                    chunk = data[start : start + size]
+                    yield update_chunk(chunk)
+                    await self._upload.passed(chunk.nbytes)
 
         call: Any = self._update_stream(
             messages(), metadata=metadata, timeout=self._timeouts.transfer_s
@@ -269,7 +282,13 @@ class SelectorLink:
         reply: pb.DescribeReply = await self._signed("Describe", pb.DescribeRequest())
         return reply
 
-    async def tell(self, kind: pb.TellRequest.Kind.ValueType, timeout_s: float = 0.0) -> None:
+    async def tell(
+        self,
+        kind: pb.TellRequest.Kind.ValueType,
+        timeout_s: float = 0.0,
+        *,
+        away_until_unix_s: float = 0.0,
+    ) -> None:
         """Tell the platform something about this client.
 
         Raises
@@ -277,7 +296,8 @@ class SelectorLink:
         FedotaError
             The call failed or was refused.
         """
-        await self._signed("Tell", pb.TellRequest(kind=kind), timeout_s)
+        request = pb.TellRequest(kind=kind, away_until_unix_s=away_until_unix_s)
+        await self._signed("Tell", request, timeout_s)
 
     async def fetch(
         self,
@@ -324,8 +344,15 @@ class SelectorLink:
         call = self._stub.Fetch(
             request, metadata=await self._metadata("Fetch"), timeout=self._timeouts.transfer_s
         )
+
+        async def read() -> pb.FileChunk | object:
+            chunk = await call.read()
+            if isinstance(chunk, pb.FileChunk):
+                await self._download.passed(len(chunk.data))
+            return chunk
+
         try:
-            return await save_file(call.read, path, max_bytes, on_progress, peer=self.peer)
+            return await save_file(read, path, max_bytes, on_progress, peer=self.peer)
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, peer=self.peer) from error
         finally:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from fedota_client.connection import CallTimeouts, Member, SelectorLink
+from fedota_client.limits.bandwidth import Throttle
 from fedota_client.progress import Display
 from fedota_client.route import Address, SelectorRoute
 from fedota_client.settings import ClientSettings
@@ -97,10 +98,16 @@ class Dialer:
             welcome_s=settings.welcome_timeout_s,
             transfer_s=settings.transfer_timeout_s,
         )
+        self._upload = Throttle(settings.upload_max)
+        self._download = Throttle(settings.download_max)
         self._began_s = time.monotonic()
         self._was_reached = False
         self._distrusted: dict[str, AuthenticationError] = {}
         self._wait_s = 0.0
+
+    def begin(self) -> None:
+        """Count the time for which no selector was reached from now on."""
+        self._began_s = time.monotonic()
 
     async def next_link(self) -> SelectorLink:
         """Wait as long as the route says, then open a link to the next selector."""
@@ -115,6 +122,8 @@ class Dialer:
             self._member,
             timeouts=self._timeouts,
             release=self._release,
+            upload=self._upload,
+            download=self._download,
         )
 
     def reached(self) -> None:

@@ -9,12 +9,16 @@ import logging
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fedota_client.attendance import Attendance
 from fedota_client.connection import Member
 from fedota_client.dialing import Dialer
 from fedota_client.home import ClientHome
+from fedota_client.limits.limits import WorkLimits, judge_now
+from fedota_client.limits.schedule import Schedule
 from fedota_client.policy.rules import PolicyRules
 from fedota_client.progress import Display
 from fedota_client.receipts.book import ReceiptBook
@@ -121,6 +125,22 @@ def _noise_fields(home: ClientHome, options: JoinOptions) -> dict[str, Any] | No
     }
 
 
+def work_limits(home: ClientHome, settings: ClientSettings) -> WorkLimits:
+    """Return when this membership's client may work.
+
+    Raises
+    ------
+    UsageError
+        Hours or days are malformed.
+    """
+    return WorkLimits(
+        schedule=Schedule.parse(settings.hours, settings.days),
+        on_mains=settings.on_mains,
+        battery_percent=settings.battery_percent,
+        pause_file=settings.pause_file or home.folder / "pause",
+    )
+
+
 def run_id(problem_id: str) -> int:
     """Return the number by which Flower knows the problem's run, the same for all its clients."""
     digest = hashlib.sha256(problem_id.encode()).digest()
@@ -152,7 +172,10 @@ async def take_part(
         command=options.worker_command,
         load_timeout_s=settings.load_timeout_s,
         on_output=_app_output(display) if options.app is not None else _output.info,
+        env={"FEDOTA_WORKER_THREADS": str(settings.threads)} if settings.threads else {},
+        memory_max=settings.memory_max,
     )
+    attendance = Attendance(partial(judge_now, work_limits(home, settings)))
     member = make_member(invite, home)
     dialer = Dialer(invite, member, settings, display, release=release())
     book = ReceiptBook(home.folder, member.key, invite)
@@ -171,6 +194,7 @@ async def take_part(
             worker,
             display,
             settings,
+            attendance=attendance,
             rounds_wanted=options.rounds_wanted,
             evaluates=options.evaluates,
             outlives=options.app is None,

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 
 from fedota_client import instructions as do
 from fedota_client.array_cache import ArrayCache
+from fedota_client.attendance import Attendance, away_words
 from fedota_client.connection import Member, SelectorLink
 from fedota_client.dialing import Dialer, RefusedError
 from fedota_client.failures import TaskFailedError
 from fedota_client.home import ClientHome
 from fedota_client.keeping import UpdateKeeper
+from fedota_client.limits.limits import Away
 from fedota_client.progress import Display, privacy_words, task_words
 from fedota_client.receipts.book import ReceiptBook
 from fedota_client.receipts.facts import model_sha256
@@ -84,6 +86,8 @@ class ClientRun:
         The client's folder, locked.
     book
         Takes the receipts.
+    attendance
+        Says when work is allowed.
     dialer
         Reaches the selectors.
     worker
@@ -112,6 +116,7 @@ class ClientRun:
         display: Display,
         settings: ClientSettings,
         *,
+        attendance: Attendance | None = None,
         rounds_wanted: int = 0,
         evaluates: bool = True,
         outlives: bool = True,
@@ -120,6 +125,7 @@ class ClientRun:
         self._member = member
         self._home = home
         self._book = book
+        self._attendance = attendance or Attendance()
         self._dialer = dialer
         self._worker = worker
         self._display = display
@@ -137,6 +143,7 @@ class ClientRun:
         self._sends: dict[int, asyncio.Task[None]] = {}
         self._working: asyncio.Task[None] | None = None
         self._link: SelectorLink | None = None
+        self._holding: asyncio.Task[None] | None = None
         self._incoming: tuple[pb.Task, PayloadReader] | None = None
         self._welcomed_s = 0.0
 
@@ -161,6 +168,9 @@ class ClientRun:
             async with asyncio.TaskGroup() as self._group:
                 self._keeper = UpdateKeeper(self._store, self._group)
                 connecting = self._group.create_task(self._stay_connected())
+                watching = self._group.create_task(
+                    self._attendance.watch(self._gone_away, self._came_back, self._look)
+                )
                 try:
                     reason = await self._left
                 except asyncio.CancelledError:
@@ -168,7 +178,7 @@ class ClientRun:
                     raise
                 finally:
                     await self._tell_stopping()
-                    for task in (connecting, self._working, *self._sends.values()):
+                    for task in (connecting, watching, self._working, *self._sends.values()):
                         if task is not None:
                             task.cancel()
         except* FedotaError as group:
@@ -187,16 +197,57 @@ class ClientRun:
 
     async def _stay_connected(self) -> None:
         while True:
+            await self._attendance.allowed()
             link = await self._dialer.next_link()
+            if self._attendance.away is not None:  # since the pause before the next attempt
+                await link.close()
+                continue
+            holding = self._holding = asyncio.create_task(self._hold(link))
             try:
-                await self._hold(link)
+                await asyncio.wait({holding})
+                if not holding.cancelled():  # it is cancelled when work is no longer allowed
+                    holding.result()
             except RefusedError as refused:
                 self._dialer.refused(refused)
             except FedotaError as error:
                 self._dialer.failed(link, error)
             finally:
+                holding.cancel()
                 self._lost()
                 await link.close()
+
+    def _gone_away(self, away: Away) -> None:
+        self._display.connection(away_words(away))
+        self._carry(self._session.went_away())
+        self._group.create_task(self._tell_away(away))
+
+    async def _tell_away(self, away: Away) -> None:
+        """Say when we are back, and go; what is computed until then is not waited for."""
+        link = self._link
+        if link is not None:
+            until = away.until_unix_s
+            try:
+                self._book.told("away", link.address, until_unix_s=until)
+                async with asyncio.timeout(_TELL_S):
+                    await link.tell(pb.TellRequest.AWAY, _TELL_S, away_until_unix_s=until)
+            except (FedotaError, TimeoutError):
+                _log.info("the selector could not be told that this client is away")
+        if self._attendance.away is not None and self._holding is not None:
+            self._holding.cancel()
+
+    def _came_back(self) -> None:
+        self._session.came_back()
+        self._dialer.begin()
+        self._display.connection("Work is allowed again.", good=True)
+
+    def _look(self) -> None:
+        if self._store is None:
+            return  # an app's state lives in its worker, which therefore stays
+        idle_s = self._settings.worker_idle_s
+        if self._attendance.away is not None:
+            self._worker.rest(0.0)
+        elif idle_s and self._worker.rest(idle_s):
+            _log.info("the worker has had nothing to do for %.0f s and was ended", idle_s)
 
     async def _hold(self, link: SelectorLink) -> None:
         await link.hello()

@@ -94,6 +94,7 @@ class Session:
         self._last_round: RoundTuple | None = None
         self._lingers = False
         self._left = False
+        self._away = False
 
     @property
     def rounds_counted(self) -> int:
@@ -148,7 +149,7 @@ class Session:
         self, task_id: int, message_type: str = "train", key: RoundTuple = (0, 0, 0)
     ) -> list[Instruction]:
         """Take a task in; one that is open already is not worked on twice."""
-        if self._left:
+        if self._left or self._away:
             return []
         if self._lingers and not is_evaluation(message_type):
             return self._leave()
@@ -167,6 +168,22 @@ class Session:
             if task is not None and task.phase is not Phase.READY:
                 instructions += self._drop(task_id, task)
         return instructions + self._next_work() + self._leave_if_idle()
+
+    def came_back(self) -> None:
+        """Take tasks again."""
+        self._away = False
+
+    def went_away(self) -> list[Instruction]:
+        """Drop what is not done yet, since no work is allowed now; updates that are there stay.
+
+        Tasks that come before the selector knows are not taken.
+        """
+        self._away = True
+        instructions: list[Instruction] = []
+        for task_id, task in list(self._tasks.items()):
+            if task.phase is not Phase.READY:
+                instructions += self._drop(task_id, task)
+        return instructions
 
     def update_ready(self, task_id: int, *, failure: bool = False) -> list[Instruction]:
         """Take note that the work on a task has ended, with an update or in failure."""

@@ -8,11 +8,14 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from fedota_client.failures import TaskFailedError
+from fedota_client.limits.memory import MemoryWatch
 from fedota_client.worker_pipe import WorkerPipe, make_pipe
 from fedota_client.worker_protocol import Frame
 from fedota_proto.errors import FedotaError, WorkerError, error_tree
@@ -27,6 +30,7 @@ _CANCEL_S = 5.0
 _TRIES = 3
 _EXIT_S = 10.0
 _LINE_MOST = 4_000
+_LOOK_EVERY_S = 0.25
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +83,10 @@ class WorkerHandle:
         Seconds in which a process must have loaded.
     on_output
         Told each line that the worker writes to standard error (and its prints).
+    env
+        Variables that the worker gets beside this process's own.
+    memory_max
+        Bytes of memory beyond which the process is ended; 0: no bound.
     """
 
     def __init__(
@@ -88,8 +96,13 @@ class WorkerHandle:
         command: Sequence[str] = WORKER_COMMAND,
         load_timeout_s: float = 900.0,
         on_output: Callable[[str], None] = lambda line: None,
+        env: Mapping[str, str] = MappingProxyType({}),
+        memory_max: int = 0,
     ) -> None:
         self._load = load
+        self._env = dict(env)
+        self._memory = MemoryWatch(memory_max)
+        self._idle_since_s = time.monotonic()
         self._command = tuple(command)
         self._load_timeout_s = load_timeout_s
         self._on_output = on_output
@@ -103,6 +116,7 @@ class WorkerHandle:
         self._output: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._settling: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._closed = False
         self._one_task = asyncio.Lock()
 
@@ -173,6 +187,30 @@ class WorkerHandle:
             frame.fields.get("privacy") or {},
         )
 
+    @property
+    def pid(self) -> int:
+        """Process id of the worker, 0 while there is none."""
+        process = self._process
+        return process.pid if process is not None and process.returncode is None else 0
+
+    def rest(self, idle_s: float) -> bool:
+        """End a process that has had nothing to do for so long; the next task starts another.
+
+        Returns
+        -------
+        bool
+            Whether it was ended.
+        """
+        pipe, ready = self._pipe, self._ready
+        if pipe is None or ready is None or not ready.done() or self._one_task.locked():
+            return False
+        settled = self._settling is None or self._settling.done()
+        if not settled or time.monotonic() - self._idle_since_s < idle_s:
+            return False
+        pipe.close()  # which the worker takes as its end
+        self._pipe = self._ready = None
+        return True
+
     def kill(self) -> None:
         """End the process at once; none is started any more. `close` is still to be called."""
         self._closed = True
@@ -186,7 +224,7 @@ class WorkerHandle:
             self._pipe.send("stop")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), _STOP_S)
-        for task in (self._settling, self._ready, self._ending):
+        for task in (self._settling, self._ready, self._ending, self._watching):
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task], timeout=_STOP_S)
@@ -241,6 +279,7 @@ class WorkerHandle:
         raise TaskFailedError("crashed", "The worker has ended.")
 
     def _idle(self) -> None:
+        self._idle_since_s = time.monotonic()
         self._working = None
         self._task_id = 0
 
@@ -278,6 +317,7 @@ class WorkerHandle:
             await self._spawn()
             async with asyncio.timeout(self._load_timeout_s):
                 loaded: Loaded = await loading
+                self._idle_since_s = time.monotonic()
                 return loaded
         except TimeoutError:
             self._end_process()
@@ -303,7 +343,7 @@ class WorkerHandle:
                 stdin=to_worker_read,
                 stdout=from_worker_write,
                 stderr=asyncio.subprocess.PIPE,
-                env={**HUGE_PAGES, **os.environ},
+                env={**HUGE_PAGES, **os.environ, **self._env},
                 start_new_session=True,
             )
         except OSError:
@@ -315,6 +355,8 @@ class WorkerHandle:
             os.close(from_worker_write)
         self._pipe = WorkerPipe(from_worker_read, to_worker_write, self._on_frame, self._on_end)
         self._output = asyncio.create_task(self._drain(self._process))
+        if self._memory.most_bytes:
+            self._watching = asyncio.create_task(self._watch_memory(self._process))
         self._pipe.send("load", self._load)
 
     def _on_frame(self, frame: Frame) -> None:
@@ -357,7 +399,9 @@ class WorkerHandle:
         forced = await self._ended(0.0 if reason else _EXIT_S)
         if forced and not reason:
             reason = "it closed its pipe and went on."
-        code, sentence = _death(self._process.returncode if self._process else None, reason)
+        code, sentence = self._memory.death() or _death(
+            self._process.returncode if self._process else None, reason
+        )
         _log.warning("%s", sentence)
         if self._loading is not None and not self._loading.done():
             self._loading.set_exception(
@@ -398,6 +442,15 @@ class WorkerHandle:
             await process.wait()
             return True
         return False
+
+    async def _watch_memory(self, process: asyncio.subprocess.Process) -> None:
+        """End the process as soon as it holds more memory than it may."""
+        while process.returncode is None:
+            if self._memory.exceeded(process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                return
+            await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _drain(self, process: asyncio.subprocess.Process) -> None:
         stream = process.stderr

@@ -98,4 +98,5 @@ def judge_now(
         Where to look.
     """
     paused = limits.pause_file is not None and limits.pause_file.exists()
-    return limits.judge(clock(), power(), paused=paused)
+    asks_power = limits.on_mains or limits.battery_percent > 0
+    return limits.judge(clock(), power() if asks_power else Power(), paused=paused)

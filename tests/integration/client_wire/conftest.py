@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fedota_client.attendance import Attendance
 from fedota_client.dialing import Dialer
 from fedota_client.home import ClientHome
 from fedota_client.participation import make_member
@@ -59,6 +60,8 @@ async def start_client(tmp_path: Path, problem: Problem) -> AsyncIterator[StartC
         evaluates: bool = True,
         folder: str = "client",
         settings: ClientSettings | None = None,
+        attendance: Attendance | None = None,
+        memory_max: int = 0,
     ) -> Client:
         of_problem = Problem(problem.keys, problem.selectors[:selectors], problem.node_id)
         invite = of_problem.invite()
@@ -66,7 +69,9 @@ async def start_client(tmp_path: Path, problem: Problem) -> AsyncIterator[StartC
         home.adopt(invite)
         display = LineDisplay()
         worker_folder = tmp_path / f"worker-{folder}-{len(started)}"
-        worker = WorkerHandle({"mode": "fake"}, command=worker_command(mode, worker_folder))
+        worker = WorkerHandle(
+            {"mode": "fake"}, command=worker_command(mode, worker_folder), memory_max=memory_max
+        )
         await worker.start()
         settings = settings or ClientSettings(retry_first_s=0.01, evaluation_wait_s=0.1)
         member = make_member(invite, home)
@@ -81,6 +86,7 @@ async def start_client(tmp_path: Path, problem: Problem) -> AsyncIterator[StartC
             worker,
             display,
             settings,
+            attendance=attendance,
             rounds_wanted=rounds_wanted,
             evaluates=evaluates,
         )

@@ -108,6 +108,8 @@ class ScriptedSelector(rpc.FlRoundServicer):
         self.streams: asyncio.Queue[Stream] = asyncio.Queue()
         self.updates: asyncio.Queue[Received] = asyncio.Queue()
         self.tells: list[int] = []
+        self.away_until_unix_s = 0.0
+        self.open_streams = 0
         self.hellos = 0
         self.calls: list[tuple[str, str]] = []
         self.welcome = pb.Welcome()
@@ -175,8 +177,12 @@ class ScriptedSelector(rpc.FlRoundServicer):
     ) -> AsyncIterator[pb.ServerMessage]:
         stream = Stream(request, self._caller(context, "CheckIn"))
         self.streams.put_nowait(stream)
-        async for message in stream.messages():
-            yield message
+        self.open_streams += 1
+        try:
+            async for message in stream.messages():
+                yield message
+        finally:
+            self.open_streams -= 1
 
     async def Update(self, request_iterator: Any, context: Any) -> pb.Ack:
         self._caller(context, "Update")
@@ -221,6 +227,7 @@ class ScriptedSelector(rpc.FlRoundServicer):
     async def Tell(self, request: pb.TellRequest, context: Any) -> pb.TellReply:
         self._caller(context, "Tell")
         self.tells.append(request.kind)
+        self.away_until_unix_s = request.away_until_unix_s
         return pb.TellReply()
 
 

@@ -4,8 +4,9 @@ It answers a task with the arrays that came and the metric ``num-examples``. Mod
 ``refusing`` (its load fails), ``crashing-once`` and ``killed-once`` (it dies on the first task of
 its first life), ``dying-idle`` (it dies after its first answer), ``slow`` (works until it is
 cancelled), ``stubborn`` (works for ever), ``babbling`` (writes something that is no frame),
-``failing`` (every task fails). The second argument is a folder in which it leaves a file for each
-life and task.
+``failing`` (every task fails), ``hungry``
+(takes 500 MB for its first task). The second argument is a folder in which it leaves a file for
+each life and task.
 """
 
 from __future__ import annotations
@@ -56,6 +57,10 @@ def main() -> int:
                 failed = {"task_id": task_id, "code": "cancelled", "reason": "It was cancelled."}
                 write_frame(1, "failed", failed)
                 continue
+            if mode == "hungry" and life == 1:
+                taken = bytearray(b"\1") * (500 << 20)
+                time.sleep(60)
+                del taken
             if mode == "failing":
                 failed = {"task_id": task_id, "code": "diverged", "reason": "The loss is NaN."}
                 write_frame(1, "failed", failed)
