@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import uvicorn
 from uvicorn.importer import ImportFromStringError, import_from_string
 
-from fedota_proto.errors import FolderError, ServerStartError, UsageError
+from fedota_proto.errors import FedotaError, FolderError, ServerStartError, UsageError
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.settings import WebserverSettings
 
@@ -151,6 +151,8 @@ class WebProcess:
             except asyncio.CancelledError:
                 if not self._ended_by:
                     raise
+            except BaseExceptionGroup as failures:
+                raise _told(failures) from failures
         return self._ended_by[0] if self._ended_by else signal.SIGTERM
 
     @contextlib.contextmanager
@@ -177,6 +179,15 @@ class WebProcess:
 async def _running(site: WebSite) -> AsyncIterator[None]:
     async with site.lifespan()(site):
         yield
+
+
+def _told(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first of some failures that is meant for people, or all of them."""
+    for failure in failures.exceptions:
+        told = _told(failure) if isinstance(failure, BaseExceptionGroup) else failure
+        if isinstance(told, FedotaError):
+            return told
+    return failures
 
 
 def _builder() -> Callable[[Platform], WebSite]:

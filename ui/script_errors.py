@@ -8,6 +8,7 @@ import secrets
 import streamlit as st
 
 from fedota_proto.errors import FedotaError, InternalError
+from ui.parts.told import paragraphs
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def show_script_error(error: Exception) -> bool:
     """
     if isinstance(error, FedotaError) and not isinstance(error, InternalError):
         _LOGGER.info("%s %s", error.public_message, error.detail)
-        st.error(error.public_message, icon=":material/error:")
+        st.error(paragraphs(error.public_message), icon=":material/error:")
         return True
     error_id = secrets.token_hex(4)
     _LOGGER.error("page error %s", error_id, exc_info=error)
