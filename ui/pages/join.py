@@ -7,8 +7,8 @@ import streamlit as st
 from fedota_server.webserver.permissions import Action, Actor
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.views import ProblemView
+from ui.parts import confirm
 from ui.parts.badges import membership_badge, status_badge
-from ui.parts.confirm import ask_first
 from ui.parts.data_needed import show_data_needed
 from ui.parts.download_link import download_link
 from ui.parts.empty import show_empty
@@ -83,7 +83,7 @@ def _show_leaving(service: Platform, actor: Actor, view: ProblemView) -> None:
     if Action.LEAVE in view.may and st.button(
         "Leave this problem", type="tertiary", icon=":material/logout:", key="leave"
     ):
-        ask_first(
+        confirm.ask_first(
             "Leave this problem?",
             "Your clients' connections end within 10 s, and their invites open nothing any more. "
             "What was counted stays in the model; nothing of yours is taken from now on.",

@@ -8,7 +8,7 @@ from fedota_server.webserver.permissions import Actor
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.statuses import Status
 from fedota_server.webserver.views import DraftView
-from ui.parts.confirm import ask_first
+from ui.parts import confirm
 from ui.parts.links import go, link, problem_id_asked
 from ui.parts.style import show_style
 from ui.parts.told import say_after_rerun, show_said, told
@@ -54,7 +54,7 @@ def _ask_to_throw_away(service: Platform, actor: Actor, draft: DraftView) -> Non
         service.problems.delete_draft(actor, draft.problem_id)
         st.session_state[_THROWN_AWAY] = draft.problem_id
 
-    ask_first(
+    confirm.ask_first(
         "Throw this draft away?",
         "The draft and its model are removed. This cannot be undone.",
         yes="Throw away",

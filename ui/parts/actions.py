@@ -10,7 +10,7 @@ from fedota_server.webserver.permissions import Action, Actor
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.problems.drafts import SELECTORS_MAX
 from fedota_server.webserver.views import CommandView, ProblemView
-from ui.parts.confirm import ask_first
+from ui.parts import confirm
 from ui.parts.links import go
 from ui.parts.told import say_after_rerun, told
 from ui.parts.words import ago, count, plain
@@ -81,7 +81,7 @@ def command_words(one: CommandView) -> str:
 
 
 def _ask_to_stop(platform: Platform, actor: Actor, view: ProblemView) -> None:
-    ask_first(
+    confirm.ask_first(
         "Stop training for good?",
         "The open round is abandoned and the problem is completed with its last checkpoint, "
         f"round {view.completed_round} of {view.rounds}. Clients are told that it is finished. "
@@ -93,7 +93,7 @@ def _ask_to_stop(platform: Platform, actor: Actor, view: ProblemView) -> None:
 
 
 def _ask_to_archive(platform: Platform, actor: Actor, view: ProblemView) -> None:
-    ask_first(
+    confirm.ask_first(
         "Archive this problem?",
         "It leaves the catalogue, and nobody can join or train it any more. Its rounds and models "
         "stay here. This cannot be undone.",
@@ -104,56 +104,53 @@ def _ask_to_archive(platform: Platform, actor: Actor, view: ProblemView) -> None
 
 
 def _ask_to_roll_back(platform: Platform, actor: Actor, view: ProblemView) -> None:
+    st.dialog("Roll back to an earlier round?")(roll_back_fields)(platform, actor, view)
+
+
+def roll_back_fields(platform: Platform, actor: Actor, view: ProblemView) -> None:
+    """Show the rounds that can be rolled back to, and what that means; roll back on the button."""
     pid = view.problem_id
-
-    @st.dialog("Roll back to an earlier round?")
-    def dialog() -> None:
-        with told():
-            rounds = list(platform.problems.kept_rounds(actor, pid).state)[::-1]
-            earlier = [r for r in rounds if r < view.completed_round] or rounds
-            if not earlier:
-                st.markdown(
-                    "There is no round to roll back to yet: the strategy's state is kept of the "
-                    "last three rounds and of every tenth."
-                )
-                return
-            chosen = st.selectbox(
-                "Round",
-                earlier,
-                format_func=lambda one: f"round {one}" if one else "the published model",
-                help="Those whose strategy state is kept: the last three, and every tenth.",
-                key="roll_back_to",
-            )
+    with told():
+        rounds = list(platform.problems.kept_rounds(actor, pid).state)[::-1]
+        earlier = [one for one in rounds if one < view.completed_round] or rounds
+        if not earlier:
             st.markdown(
-                f"Training goes on from round {chosen}. The rounds after it stay in the history, "
-                "marked as superseded; the open round is abandoned. This cannot be undone."
+                "There is no round to roll back to yet: the strategy's state is kept of the last "
+                "three rounds and of every tenth."
             )
-            if st.button(f"Roll back to round {chosen}", type="primary", key="confirm_yes"):
-                platform.problems.roll_back(actor, pid, int(chosen))
-                say_after_rerun(f"Rolling back to round {chosen}.")
-                st.rerun()
-
-    dialog()
+            return
+        chosen = st.selectbox(
+            "Round",
+            earlier,
+            format_func=lambda one: f"round {one}" if one else "the published model",
+            help="Those whose strategy state is kept: the last three, and every tenth.",
+            key="roll_back_to",
+        )
+        st.markdown(
+            f"Training goes on from round {chosen}. The rounds after it stay in the history, "
+            "marked as superseded; the open round is abandoned. This cannot be undone."
+        )
+        if st.button(f"Roll back to round {chosen}", type="primary", key="confirm_yes"):
+            platform.problems.roll_back(actor, pid, int(chosen))
+            say_after_rerun(f"Rolling back to round {chosen}.")
+            st.rerun()
 
 
 def _ask_to_scale(platform: Platform, actor: Actor, view: ProblemView) -> None:
-    @st.dialog("Change the number of selectors")
-    def dialog() -> None:
-        st.markdown(
-            "Selectors hold the clients' connections. When one is taken away, its clients move to "
-            "the others; a report that it held is sent again."
-        )
-        many = st.number_input(
-            "Selectors",
-            min_value=1,
-            max_value=SELECTORS_MAX,
-            value=view.selectors,
-            key="scale_to",
-        )
-        if st.button(f"Run {count(many, 'selector')}", type="primary", key="confirm_yes"):
-            with told():
-                platform.problems.scale(actor, view.problem_id, int(many))
-                say_after_rerun(f"{count(many, 'selector')} will run.")
-                st.rerun()
+    st.dialog("Change the number of selectors")(scale_fields)(platform, actor, view)
 
-    dialog()
+
+def scale_fields(platform: Platform, actor: Actor, view: ProblemView) -> None:
+    """Show how many selectors there are and what a change means; change it on the button."""
+    st.markdown(
+        "Selectors hold the clients' connections. When one is taken away, its clients move to the "
+        "others; a report that it held is sent again."
+    )
+    many = st.number_input(
+        "Selectors", min_value=1, max_value=SELECTORS_MAX, value=view.selectors, key="scale_to"
+    )
+    if st.button(f"Run {count(many, 'selector')}", type="primary", key="confirm_yes"):
+        with told():
+            platform.problems.scale(actor, view.problem_id, int(many))
+            say_after_rerun(f"{count(many, 'selector')} will run.")
+            st.rerun()

@@ -9,6 +9,7 @@ from fedota_server.webserver.audit import AuditEntry
 from fedota_server.webserver.permissions import Actor
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.views import ProblemView
+from ui.parts.pager import show_older_and_newest
 from ui.parts.told import told
 from ui.parts.words import day_and_time, reader_zone
 
@@ -50,12 +51,7 @@ def show_changes(platform: Platform, actor: Actor, view: ProblemView) -> None:
                 hide_index=True,
                 alt="What was done to this problem",
             )
-            with st.container(horizontal=True):
-                if place in st.session_state and st.button("Newest", key="changes_newest"):
-                    del st.session_state[place]
-                    st.rerun(scope="fragment")
-                if len(entries) > _A_PAGE and st.button("Older", key="changes_older"):
-                    st.session_state[place] = entries[_A_PAGE - 1].entry_id
-                    st.rerun(scope="fragment")
+            more = len(entries) > _A_PAGE
+            show_older_and_newest(place, entries[_A_PAGE - 1].entry_id if more else None)
 
     page()

@@ -59,16 +59,18 @@ def failure_of(
     given_up = [one for one in servers if one.state == "given up"]
     newest = max(rounds, key=lambda one: one.row_id, default=None)
     if given_up:
-        where = f"the {given_up[0].name} could not be kept running"
+        where = f"{given_up[0].name} could not be kept running"
     elif newest is not None and not newest.completed:
         where = f"round {newest.server_round}, {newest.abandoned_in or 'before it began'}"
     elif newest is not None:
         where = f"after round {newest.server_round}"
     else:
         where = "before the first round ended"
-    what = view.status_reason or (newest.reason if newest is not None else "")
-    if given_up and not what:
+    what = view.status_reason
+    if not what and given_up:
         what = given_up[0].detail
+    elif not what and newest is not None:
+        what = newest.reason
     return Failure(where, what or "No reason was reported.", _remedy(view), view.failure_id)
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 from fedota_server.webserver.permissions import Actor
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.views import ProblemView
+from ui.parts.pager import show_older_and_newest
 from ui.parts.progress import show_nothing_yet
 from ui.parts.rounds_table import ROUNDS_A_PAGE, show_rounds
 from ui.parts.told import told
@@ -34,12 +35,6 @@ def show_history(platform: Platform, actor: Actor, view: ProblemView) -> None:
             show_rounds(shown, platform.problems.evaluations(actor, view.problem_id))
             if any(one.superseded for one in shown):
                 st.caption("What is marked as superseded was set aside by a roll-back.")
-            with st.container(horizontal=True):
-                if place in st.session_state and st.button("Newest", key="rounds_newest"):
-                    del st.session_state[place]
-                    st.rerun(scope="fragment")
-                if len(rounds) > ROUNDS_A_PAGE and st.button("Older", key="rounds_older"):
-                    st.session_state[place] = shown[-1].row_id
-                    st.rerun(scope="fragment")
+            show_older_and_newest(place, shown[-1].row_id if len(rounds) > ROUNDS_A_PAGE else None)
 
     page()

@@ -7,9 +7,9 @@ import streamlit as st
 from fedota_server.webserver.permissions import Action, Actor
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.views import MembershipView, MemberView, ProblemView
+from ui.parts import confirm
 from ui.parts.badges import MEMBERSHIP_COLOURS, badge
 from ui.parts.client_table import show_clients
-from ui.parts.confirm import ask_first
 from ui.parts.empty import show_empty
 from ui.parts.pager import page_of
 from ui.parts.told import say_after_rerun, told
@@ -87,7 +87,7 @@ def _show_member(platform: Platform, actor: Actor, view: ProblemView, one: Membe
 
 
 def _ask_to_revoke(platform: Platform, actor: Actor, member: MembershipView) -> None:
-    ask_first(
+    confirm.ask_first(
         "Revoke this membership?",
         f"The clients of {plain(member.name)} are cut off within 10 s, and their invites open "
         "nothing any more. What was counted stays in the model. This cannot be undone.",

@@ -49,3 +49,27 @@ def show_pager(total: int, total_key: str, a_page: int, key: str) -> None:
         if st.session_state.get(key, 1) > pages:
             st.session_state[key] = pages
         st.pagination(pages, key=key)
+
+
+def show_older_and_newest(place: str, older: int | None) -> None:
+    """Show the way through a list that grows at its newest end.
+
+    Parameters
+    ----------
+    place
+        In the session's state: before which entry the shown ones lie; absent: the newest are shown.
+    older
+        That of the next page; None where there is none.
+    """
+
+    def go_to(before: int | None) -> None:
+        if before is None:
+            st.session_state.pop(place, None)
+        else:
+            st.session_state[place] = before
+
+    with st.container(horizontal=True):
+        if place in st.session_state:
+            st.button("Newest", key=f"newest_{place}", on_click=go_to, args=(None,))
+        if older is not None:
+            st.button("Older", key=f"older_{place}", on_click=go_to, args=(older,))

@@ -85,7 +85,7 @@ def _show_paste(platform: Platform, actor: Actor, draft: DraftView) -> None:
         text = st.text_area(
             "The [data] part", height=180, placeholder=_TOML_EXAMPLE, key=f"data_toml_{pid}"
         )
-        if not st.form_submit_button("Save and go on"):
+        if not st.form_submit_button("Save and go on", key="save_data_toml"):
             return
 
     def act() -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 from fedota_server.webserver.permissions import Actor
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.views import DraftView
-from ui.parts.confirm import ask_first
+from ui.parts import confirm
 from ui.parts.data_needed import format_words
 from ui.parts.job_progress import follow_job, show_job
 from ui.parts.layers import model_words
@@ -110,7 +110,7 @@ def _show_publish(platform: Platform, actor: Actor, draft: DraftView) -> None:
         st.session_state[PUBLISHED] = pid
 
     if st.button("Publish", type="primary", disabled=not draft.publishable, key="publish"):
-        ask_first(
+        confirm.ask_first(
             "Publish this problem?",
             "It then stands in the catalogue, and data holders can join. What they agree to "
             "cannot be changed any more: model, data, strategy and rules stay as they are. "
