@@ -10,16 +10,23 @@ from functools import cached_property
 from typing import Any
 
 from fedota_server.authority import PlatformHome
+from fedota_server.spawners.kept import KeptProcessSpawner
 from fedota_server.spawners.process import ProcessSpawner
 from fedota_server.webserver.accounts import Accounts
 from fedota_server.webserver.audit import Audit
 from fedota_server.webserver.database import Database
+from fedota_server.webserver.event_writer import EventWriter
 from fedota_server.webserver.job_desk import JobDesk
 from fedota_server.webserver.live import Live
 from fedota_server.webserver.memberships import Memberships
 from fedota_server.webserver.platform_ports import PlatformPorts, platform_ports
+from fedota_server.webserver.problem_specs import ProblemSpecs
 from fedota_server.webserver.problems.problems import Problems
+from fedota_server.webserver.problems.use_cases import problem_folder
+from fedota_server.webserver.server_rows import ServerRows
 from fedota_server.webserver.settings import WebserverSettings
+from fedota_server.webserver.status_service import StatusService
+from fedota_server.webserver.supervisor import Supervisor
 
 
 class Platform:
@@ -49,6 +56,7 @@ class Platform:
             self.home,
             spawner=lambda folder: ProcessSpawner(folder.logs),
         )
+        self.supervisor: Supervisor | None = None
         self.memberships = Memberships(
             self.database, self.home, round_address=self.round_address, wake=self.wake
         )
@@ -82,6 +90,8 @@ class Platform:
     def wake(self) -> None:
         """Have whatever follows the database look at it now; any thread may call it."""
         self.jobs.wake()
+        if self.supervisor is not None:
+            self.supervisor.wake()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -95,8 +105,26 @@ class Platform:
         self.home.init()
         await asyncio.to_thread(self.database.migrate)
         with contextlib.closing(self.database):
-            async with _background(self.jobs.run()):
-                yield
+            writer = EventWriter(self.database, self.wake)
+            with contextlib.closing(writer):
+                status = StatusService(self.database, writer, self.live)
+                identity = await asyncio.to_thread(self.home.webserver_identity)
+                ca_pem = self.home.authority().pem
+                async with status.serving(self.ports.status_address, identity, ca_pem):
+                    self.supervisor = self._supervisor(status)
+                    async with _background(self.supervisor.run(), self.jobs.run()):
+                        yield
+
+    def _supervisor(self, status: StatusService) -> Supervisor:
+        return Supervisor(
+            ServerRows(self.database),
+            ProblemSpecs(self.home, self.settings, self.ports.status_address),
+            status,
+            self.live,
+            folder_of=lambda problem_id: problem_folder(self.home, problem_id),
+            spawner_of=lambda folder: KeptProcessSpawner(folder.state / "servers", folder.logs),
+            keep_servers=self.settings.keep_servers,
+        )
 
 
 @asynccontextmanager

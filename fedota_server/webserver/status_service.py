@@ -12,7 +12,7 @@ from typing import Any
 import grpc.aio
 from sqlmodel import col, select
 
-from fedota_proto.errors import AuthenticationError, FedotaError, ServerStartError
+from fedota_proto.errors import AuthenticationError, FedotaError, ServerStartError, UsageError
 from fedota_proto.tls import ServerIdentity, peer_name
 from fedota_proto.v1 import fl_status_pb2 as pb
 from fedota_proto.v1 import fl_status_pb2_grpc as rpc
@@ -28,6 +28,8 @@ from fedota_server.webserver.tables import CommandRow, ProblemRow
 logger = logging.getLogger(__name__)
 
 _COORDINATORS = r"coordinator\.[0-9a-f]{12}\.fedota"
+_OPERATORS = r"operator\.[0-9a-f]{12}\.fedota"
+_NOT_HERE = "This problem belongs to a platform: use its page, or `fedota problems`."
 _STOP_S = 1.0
 _TRUE = ("pause", "resume", "stop")
 
@@ -73,7 +75,7 @@ class StatusService(rpc.FlStatusServicer):
         ServerStartError
             The port is taken.
         """
-        roles = {"Report": _COORDINATORS}
+        roles = {"Report": _COORDINATORS, "Control": _OPERATORS, "Watch": _OPERATORS}
         try:
             server, _ = server_with_roles(self, roles, identity, ca_pem, address)
         except ServerStartError as error:
@@ -104,6 +106,31 @@ class StatusService(rpc.FlStatusServicer):
         async with contextlib.aclosing(report.report(request_iterator)) as commands:
             async for command in commands:
                 yield command
+
+    async def Control(  # noqa: N802
+        self, request: pb.ControlRequest, context: _Context
+    ) -> pb.CommandReply:
+        """Refuse a command that would stand in nobody's name.
+
+        Raises
+        ------
+        UsageError
+            Always.
+        """
+        raise UsageError(_NOT_HERE)
+
+    async def Watch(  # noqa: N802
+        self, request: pb.WatchRequest, context: _Context
+    ) -> AsyncIterator[pb.WatchMessage]:
+        """Refuse an operator, as `Control` does.
+
+        Raises
+        ------
+        UsageError
+            Always.
+        """
+        raise UsageError(_NOT_HERE)
+        yield  # which makes it a stream
 
     def attached(self, problem_id: str) -> bool:
         """Whether the problem's coordinator reports at the moment."""

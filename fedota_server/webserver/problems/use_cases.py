@@ -12,10 +12,10 @@ from sqlmodel import Session, select
 
 from fedota_proto.errors import NotFoundError
 from fedota_server.authority import PlatformHome
-from fedota_server.ports import Ports
 from fedota_server.problem_folder import ProblemFolder
 from fedota_server.webserver.database import Database
 from fedota_server.webserver.permissions import Action, Actor, Relation, relations, require
+from fedota_server.webserver.problem_ports import ProblemPorts
 from fedota_server.webserver.settings import WebserverSettings
 from fedota_server.webserver.statuses import Status
 from fedota_server.webserver.tables import CommandRow, MembershipRow, ProblemRow
@@ -141,7 +141,7 @@ class UseCases:
         self._clock = clock
         self._locks: dict[str, Lock] = {}
         self._locks_lock = Lock()
-        self._ports_lock = Lock()
+        self._ports = ProblemPorts(home, settings)
 
     def _folder(self, problem_id: str) -> ProblemFolder:
         return problem_folder(self._home, problem_id)
@@ -153,14 +153,4 @@ class UseCases:
 
     def _keep_ports(self, problem_id: str, selectors: int) -> None:
         """Choose ports for a problem's servers, none that another problem keeps."""
-        lowest, _, highest = self._settings.selector_ports.partition("-")
-        with self._ports_lock:
-            folder = self._folder(problem_id)
-            others = (self._home.folder / "problems").glob("*/.fedota/ports.json")
-            kept = [Ports.load(path) for path in others if path != folder.ports_path]
-            folder.ports(
-                selectors,
-                self._settings.public_host,
-                taken=frozenset().union(*(ports.all for ports in kept if ports)),
-                span=(int(lowest), int(highest)),
-            )
+        self._ports.keep(self._folder(problem_id), selectors)
