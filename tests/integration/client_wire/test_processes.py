@@ -31,8 +31,8 @@ class Ended:
     stderr: str
 
 
-async def started(*command: str) -> asyncio.subprocess.Process:
-    environment = {**os.environ, "FEDOTA_CLIENT_RETRY_FIRST_S": "0.01"}
+async def started(*command: str, **variables: str) -> asyncio.subprocess.Process:
+    environment = {**os.environ, "FEDOTA_CLIENT_RETRY_FIRST_S": "0.01", **variables}
     return await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL,
@@ -52,6 +52,12 @@ async def ended(process: asyncio.subprocess.Process) -> Ended:
 
 async def client(*arguments: str) -> Ended:
     return await ended(await started(sys.executable, "-m", "fedota_client", *arguments))
+
+
+def peak_kb(pid: int) -> int:
+    """The most memory that a process has held so far."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
 
 
 @pytest.fixture
@@ -87,6 +93,36 @@ async def test_a_signal_stops_it_at_once_and_the_selector_is_told(
     assert "the membership stays" in how.stdout
     assert selector.tells == [pb.TellRequest.STOPPING]
     assert not worker.is_running()
+
+
+async def test_an_idle_client_holds_less_than_150_mb_and_no_worker(
+    problem: Problem, invite_file: Path, tmp_path: Path
+) -> None:
+    """From its start to the second task: TensorFlow lives in the worker, which is not there."""
+    home = tmp_path / "home"
+    (home / "problem").mkdir(parents=True)
+    (home / "problem" / "problem.toml").write_text(
+        Path(__file__).with_name("problem.toml").read_text()
+    )
+    process = await started(
+        sys.executable,
+        str(RUNNER),
+        "--data",
+        str(invite_file),
+        str(home),
+        *worker_command("obedient", tmp_path / "worker"),
+        FEDOTA_CLIENT_WORKER_IDLE_S="0.1",
+    )
+    selector = problem.selectors[0]
+    stream = await asyncio.wait_for(selector.next_stream(), PROCESS_S)
+    stream.task(1, model_records(1.0))
+    await asyncio.wait_for(selector.next_update(), PROCESS_S)
+    await until(lambda: psutil.Process(process.pid).children() == [])
+    assert peak_kb(process.pid) < 150_000
+    stream.task(2, model_records(2.0))
+    assert (await asyncio.wait_for(selector.next_update(), PROCESS_S)).header.task_id == 2
+    process.terminate()
+    assert (await ended(process)).code == 143
 
 
 async def test_a_finished_problem_is_exit_0(
