@@ -15,16 +15,22 @@ from typer.core import TyperGroup
 
 from fedota_proto.errors import FedotaError
 from fedota_server.commands import (
+    audit,
+    backup,
     demo,
+    doctor,
     export,
     init,
     invite,
     operate,
     problem,
+    problems,
     run_app,
     serve,
+    servers,
     status,
     up,
+    users,
 )
 from fedota_server.commands.context import CommandContext
 from fedota_server.commands.plain_help import PlainCommand
@@ -134,6 +140,16 @@ for operation in (
 app.command(cls=PlainCommand)(export.export)
 app.command(name="run-app", cls=PlainCommand)(run_app.run_app)
 app.command(cls=PlainCommand)(demo.demo)
+app.add_typer(users.app, name="users")
+app.add_typer(problems.app, name="problems")
+for administration in (
+    servers.servers,
+    audit.audit,
+    doctor.doctor,
+    backup.backup,
+    backup.restore,
+):
+    app.command(cls=PlainCommand)(administration)
 app.command(cls=PlainCommand)(up.up)
 
 

@@ -103,7 +103,7 @@ class WebserverSettings(FedotaSettings):
     )
     metrics_token: SecretStr = Field(
         default=SecretStr(""),
-        description="Token with which /metrics may be read; empty: only from this machine.",
+        description="Token with which /metrics may be read, beside administrators' API tokens.",
     )
     keep_servers: bool = Field(
         default=True, description="Whether servers train on while the webserver is restarted."
