@@ -18,6 +18,7 @@ from fedota_client.examples import Values
 from fedota_client.failures import TaskFailedError
 from fedota_client.keras_model.batches import in_order, read_batches, shuffled
 from fedota_client.keras_model.errors import KERAS_ERRORS, first_line, translated
+from fedota_client.keras_model.freezing import ALL_LAYERS, freeze_all_but
 from fedota_client.keras_model.saved_state import walk_saved_state
 from fedota_client.keras_model.steps import Steps
 from fedota_client.keras_model.summary import (
@@ -37,6 +38,7 @@ EVALUATION_BATCH = 256
 OPEN_DIMENSION = 8
 
 OnBatch = Callable[[int, int, int, Any], None]
+OnEpoch = Callable[[int, dict[str, float]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,9 @@ class KerasModel:
         self._steps = Steps(model, self.inputs, self.outputs, normalizations)
 
     @classmethod
-    def load(cls, path: Path, limits: ModelLimits | None = None) -> KerasModel:
+    def load(
+        cls, path: Path, limits: ModelLimits | None = None, *, tune: str = ALL_LAYERS
+    ) -> KerasModel:
         """Walk a ``.keras`` file against the allowlist, then load and compile it.
 
         Parameters
@@ -110,6 +114,8 @@ class KerasModel:
             The file; hostile until it has been walked.
         limits
             On its size; None takes the defaults.
+        tune
+            Which layers are trained, as `freeze_all_but` reads it.
 
         Returns
         -------
@@ -129,6 +135,7 @@ class KerasModel:
         try:
             # Without the optimizer's saved state: every task begins with a new one.
             model = keras.models.load_model(path, compile=False, safe_mode=True)
+            freeze_all_but(model, tune)
             model.compile_from_config(compile_config)
         except (*KERAS_ERRORS, OSError) as error:
             raise ModelFileError(
@@ -237,6 +244,7 @@ class KerasModel:
         targets: Sequence[Values],
         plan: TrainingPlan,
         on_batch: OnBatch | None = None,
+        on_epoch: OnEpoch | None = None,
     ) -> dict[str, float]:
         """Train from the present weights with a new optimizer.
 
@@ -251,6 +259,9 @@ class KerasModel:
         on_batch
             Called after each step with epoch and batch (from 1), batches in an epoch, and the
             batch's loss as a tensor; what it raises ends the training.
+        on_epoch
+            Called after each epoch with its number and its loss and metrics; with False the
+            training ends there. It may evaluate the model and read its arrays.
 
         Returns
         -------
@@ -266,6 +277,7 @@ class KerasModel:
         examples = len(targets[0])
         batches = math.ceil(examples / plan.batch_size)
         order = np.random.default_rng(plan.seed)
+        results: dict[str, float] = {}
         with translated():
             self._steps.build_metrics(tensors)
             self._reset(plan.seed)
@@ -277,8 +289,13 @@ class KerasModel:
                     loss = step(*values)
                     if on_batch is not None:
                         on_batch(epoch, batch, batches, loss)
+                if on_epoch is not None:
+                    results = self._steps.results()
+                    if not on_epoch(epoch, results):
+                        break
             self._model.optimizer.finalize_variable_values(self._model.trainable_variables)
-            results = self._steps.results()
+            if on_epoch is None:
+                results = self._steps.results()
         if not math.isfinite(results["loss"]):
             raise TaskFailedError(
                 "diverged",
@@ -324,6 +341,60 @@ class KerasModel:
                 if on_batch is not None:
                     on_batch(1, batch, batches, loss)
             return self._steps.results()
+
+    def predict(self, inputs: Sequence[Values]) -> list[np.ndarray]:
+        """Compute what the model says of examples.
+
+        Parameters
+        ----------
+        inputs
+            At least one example.
+
+        Returns
+        -------
+        list of np.ndarray
+            One ``(examples, …)`` per output.
+
+        Raises
+        ------
+        TaskFailedError
+            ``out-of-memory`` or ``keras``.
+        """
+        with translated():
+            step = self._steps.prediction(inputs)
+            chosen = in_order(len(inputs[0]), EVALUATION_BATCH)
+            batches = [
+                [np.asarray(one) for one in tf.nest.flatten(step(*values))]
+                for values in read_batches(inputs, chosen)
+            ]
+        return [np.concatenate(parts) for parts in zip(*batches, strict=True)]
+
+    def example_losses(self, inputs: Sequence[Values], targets: Sequence[Values]) -> np.ndarray:
+        """Compute the loss of each example by itself, as `evaluate` does of all.
+
+        Parameters
+        ----------
+        inputs, targets
+            At least one example.
+
+        Returns
+        -------
+        np.ndarray
+            float64 ``(examples,)``.
+
+        Raises
+        ------
+        TaskFailedError
+            ``out-of-memory`` or ``keras``.
+        """
+        tensors = (*inputs, *targets)
+        with translated():
+            self._steps.build_metrics(tensors)
+            step = self._steps.evaluation(tensors)
+            chosen = in_order(len(targets[0]), 1)
+            losses = [float(step(*values)) for values in read_batches(tensors, chosen)]
+            self._model.reset_metrics()
+        return np.asarray(losses)
 
     def _reset(self, seed: int) -> None:
         for variable, value in self._optimizer_start:

@@ -97,6 +97,10 @@ class Steps:
         """Return the step of an evaluation: takes a batch, returns its loss as a tensor."""
         return self._step("evaluate", tensors)
 
+    def prediction(self, inputs: Sequence[Values]) -> Any:
+        """Return the step of a prediction: takes a batch of inputs, returns the outputs."""
+        return self._step("predict", inputs)
+
     def results(self) -> dict[str, float]:
         """Return loss and compiled metrics since the last reset, those that are one number.
 
@@ -113,7 +117,12 @@ class Steps:
 
     def _step(self, kind: str, tensors: Sequence[Values]) -> Any:
         if kind not in self._compiled:
-            steps = {"train": self._train, "proximal": self._train_near, "evaluate": self._evaluate}
+            steps = {
+                "train": self._train,
+                "proximal": self._train_near,
+                "evaluate": self._evaluate,
+                "predict": self._predict,
+            }
             signature = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in tensors]
             if kind == "proximal":
                 signature.insert(0, tf.TensorSpec((), tf.float32))
@@ -164,6 +173,10 @@ class Steps:
         loss = self._model.compute_loss(x, y, predictions, training=False)
         self._update_metrics(x, y, predictions, loss)
         return loss
+
+    def _predict(self, *batch: Any) -> Any:
+        self.refresh_normalizations()
+        return self._model(_structured(batch, self._inputs, self._input_structure), training=False)
 
     def _update_metrics(self, x: Any, y: Any, predictions: Any, loss: Any) -> None:
         tracker = next(metric for metric in self._model.metrics if metric.name == "loss")
