@@ -6,6 +6,7 @@ import abc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -32,12 +33,17 @@ class ServerSpec:
         Its own ``FEDOTA_*`` variables by their whole names; it gets no others.
     ready_timeout_s
         Seconds within which it must say that it serves.
+    reads, writes
+        The files and folders that it needs, as absolute paths: a spawner of containers shows it
+        no others.
     """
 
     name: str
     role: Role
     settings: Mapping[str, str]
     ready_timeout_s: float = 30.0
+    reads: tuple[Path, ...] = ()
+    writes: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,8 @@ class JobSpec:
         limit, for what runs the user's own code for as long as the user likes.
     settings
         Its own ``FEDOTA_*`` variables.
+    reads, writes
+        The files and folders that it needs, as for a server.
     """
 
     name: str
@@ -67,6 +75,8 @@ class JobSpec:
     time_limit_s: float
     memory_limit_bytes: int | None
     settings: Mapping[str, str] = field(default_factory=dict)
+    reads: tuple[Path, ...] = ()
+    writes: tuple[Path, ...] = ()
 
 
 class StoppedBy(StrEnum):

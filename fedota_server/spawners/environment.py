@@ -61,8 +61,20 @@ def minimal_environment(
     dict
         What must be passed on, the settings, and nothing else.
     """
+    passed = {name: value for name, value in environ.items() if name in _PASSED_ON}
+    return {**passed, **container_environment(environ, role, settings)}
+
+
+def container_environment(
+    environ: Mapping[str, str], role: Role, settings: Mapping[str, str]
+) -> dict[str, str]:
+    """Build what a container is told beside what its image says.
+
+    Parameters
+    ----------
+    environ, role, settings
+        As for `minimal_environment`.
+    """
     own = _OWN_PREFIXES[role]
-    passed = {
-        name: value for name, value in environ.items() if name in _PASSED_ON or name.startswith(own)
-    }
+    passed = {name: value for name, value in environ.items() if name.startswith(own)}
     return {**passed, "PYTHONUNBUFFERED": "1", **HUGE_PAGES, **settings}

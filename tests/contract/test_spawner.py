@@ -13,10 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 import pytest_asyncio
+from support.engine import docker_place
 from support.waiting import until
 
 from fedota_proto.errors import ServerStartError
 from fedota_server.spawners.base import JobSpec, Role, ServerSpec, Spawner, StoppedBy
+from fedota_server.spawners.docker import DockerSpawner
+from fedota_server.spawners.engine import Engine
 from fedota_server.spawners.kept import KeptProcessSpawner
 from fedota_server.spawners.kept_state import load_state
 from fedota_server.spawners.process import ProcessSpawner
@@ -50,9 +53,16 @@ IMPLEMENTATIONS: dict[str, Callable[[Path], Spawner]] = {
 }
 
 
-@pytest_asyncio.fixture(params=sorted(IMPLEMENTATIONS))
+@pytest_asyncio.fixture(params=[*sorted(IMPLEMENTATIONS), "docker"])
 async def spawner(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Spawner]:
-    async with IMPLEMENTATIONS[request.param](tmp_path / "logs") as made:
+    logs = tmp_path / "logs"
+    if request.param == "docker":
+        engine: Engine = request.getfixturevalue("engine")
+        place = docker_place(logs, request.getfixturevalue("scripted_image"))
+        chosen: Spawner = DockerSpawner(lambda: engine, place, environ=ENVIRON)
+    else:
+        chosen = IMPLEMENTATIONS[request.param](logs)
+    async with chosen as made:
         yield made
 
 
@@ -167,6 +177,10 @@ async def test_a_server_that_will_not_stop_is_killed(spawner: Spawner) -> None:
 
 async def test_a_servers_children_end_with_it(spawner: Spawner) -> None:
     await spawner.start(server("family"))
+    if isinstance(spawner, DockerSpawner):
+        await spawner.stop("selector-1")
+        assert await spawner.poll("selector-1") == 0  # a container's end is that of all in it
+        return
     family = family_in(await spawner.logs("selector-1"))
     assert len(family) == 2
     await spawner.stop("selector-1")
@@ -217,6 +231,8 @@ async def test_a_job_that_takes_too_long_is_killed_with_its_children(spawner: Sp
     result = await spawner.run_job(job("hang", time_limit_s=2.0))
     assert not result.ok
     assert result.stopped_by is StoppedBy.TIME
+    if isinstance(spawner, DockerSpawner):
+        return
     assert await all_end(family_in(result.log_end))
 
 

@@ -1,0 +1,552 @@
+"""Servers and jobs as containers of a Docker engine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import re
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from fedota_proto.errors import ServerStartError
+from fedota_server.spawners.base import (
+    JobResult,
+    JobSpec,
+    LineListener,
+    Role,
+    ServerSpec,
+    Spawner,
+    StoppedBy,
+)
+from fedota_server.spawners.engine import ContainerPlan, ContainerState, Engine
+from fedota_server.spawners.environment import container_environment
+from fedota_server.spawners.log_file import last_lines
+from fedota_server.spawners.rotating_log import RotatingLog
+from fedota_server.spawners.start_failure import (
+    being_stopped,
+    ended_early,
+    not_ready,
+    runs_already,
+    start_failure,
+)
+
+logger = logging.getLogger(__name__)
+
+PLATFORM_LABEL = "io.fedota.platform"
+PROBLEM_LABEL = "io.fedota.problem"
+SERVER_LABEL = "io.fedota.server"
+JOB_LABEL = "io.fedota.job"
+SPEC_LABEL = "io.fedota.spec"
+
+# A bridge without an address of the host's: a container on an internal network would otherwise
+# reach every port of the host through it.
+_UNREACHING = {"com.docker.network.bridge.inhibit_ipv4": "true"}
+# Selectors publish a port here, hear nobody of their kind, and get no answer from outside.
+_DOORS = {
+    "com.docker.network.bridge.enable_ip_masquerade": "false",
+    "com.docker.network.bridge.enable_icc": "false",
+}
+
+_READY = re.compile(rb"ready (\S+:\d+)\s*")
+_LOOK_S = 0.1
+_WATCH_S = 0.5
+_JOB_TAIL_BYTES = 64 << 10
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class ContainerLimits:
+    """What a container may use.
+
+    Parameters
+    ----------
+    memory_bytes, cpus, pids
+        Of its whole tree.
+    """
+
+    memory_bytes: int = 2 << 30
+    cpus: float = 2.0
+    pids: int = 512
+
+
+@dataclass(frozen=True)
+class DockerPlace:
+    """Where a problem's containers are.
+
+    Parameters
+    ----------
+    platform, problem_id
+        In the names and labels of everything.
+    images
+        For each role.
+    user
+        ``uid:gid`` that the containers run as; theirs are the problem's files.
+    logs
+        Folder that the servers' logs are copied to.
+    publish_on
+        Address of the host that selectors' ports are published on.
+    webserver
+        The webserver's own container, which is connected to the coordinator's network; empty: none.
+    limits
+        For each role.
+    log_max_bytes
+        Size at which a log is rotated.
+    """
+
+    platform: str
+    problem_id: str
+    images: Mapping[Role, str]
+    user: str
+    logs: Path
+    publish_on: str = "127.0.0.1"
+    webserver: str = ""
+    limits: Mapping[Role, ContainerLimits] = field(default_factory=dict)
+    log_max_bytes: int = 8 << 20
+
+    @property
+    def prefix(self) -> str:
+        """How the names of everything begin."""
+        return f"{self.platform}-{self.problem_id}"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels that everything of the problem bears."""
+        return {PLATFORM_LABEL: self.platform, PROBLEM_LABEL: self.problem_id}
+
+
+class _Follower:
+    """Copies what a container writes to a log of ours; told where the last copy ended."""
+
+    def __init__(self, log: RotatingLog) -> None:
+        self.log = log
+        self._after = 0.0
+
+    def take(self, lines: list[tuple[float, bytes]]) -> bytes:
+        """Write down what is new, and return it."""
+        new = [(at, line) for at, line in lines if at > self._after]
+        if new:
+            self._after = new[-1][0]
+        text = b"".join(line for _, line in new)
+        self.log.write(text)
+        return text
+
+    @property
+    def after(self) -> float:
+        """Moment of the newest line that was copied."""
+        return self._after
+
+
+class _Heard:
+    """Tells a job's lines to whoever listens, each once."""
+
+    def __init__(self, on_line: LineListener | None) -> None:
+        self.after = 0.0
+        self._on_line = on_line
+
+    def take(self, lines: list[tuple[float, bytes]]) -> None:
+        """Tell what is new."""
+        for at, line in lines:
+            self.after = at
+            if self._on_line is not None:
+                self._on_line(line.decode(errors="replace").rstrip("\r\n"))
+
+
+class DockerSpawner(Spawner):
+    """Start each server and job as a container that can do no more than it must.
+
+    Three networks a problem: webserver and coordinator meet on one, coordinator and selectors on
+    another; both are internal and have no address of the host's, so that the coordinator has no way
+    out. The third is the selectors' own: it publishes their ports. Jobs have no network.
+
+    The engine keeps the servers when the webserver ends; labels say whose they are and what they
+    were told, and `adopt` takes over those that fit. The engine never starts one again by itself:
+    that is the supervisor's to decide.
+
+    Parameters
+    ----------
+    engine
+        Opened at the first need.
+    place
+        Names, images, limits.
+    environ
+        Of its ``FEDOTA_*`` variables those of a server's own role are passed on to it;
+        `os.environ` unless told.
+    """
+
+    def __init__(
+        self,
+        engine: Callable[[], Engine],
+        place: DockerPlace,
+        *,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self._open = engine
+        self._environ = os.environ if environ is None else environ
+        self._opened: Engine | None = None
+        self._opening = threading.Lock()
+        self._networking = threading.Lock()
+        self._place = place
+        self._starting: set[str] = set()
+        self._followers: dict[str, _Follower] = {}
+        self._closed = False
+
+    async def start(self, spec: ServerSpec) -> str:
+        """Start a server; see `Spawner.start`."""
+        if self._closed:
+            raise being_stopped(spec.name)
+        if spec.name in self._starting:
+            raise runs_already(spec.name)
+        self._starting.add(spec.name)
+        try:
+            state = await self._state(spec.name)
+            if state is not None and state.running:
+                raise runs_already(spec.name)
+            await self._copy_log(spec.name)
+            await self._call(self._make, spec)
+            return await self._until_ready(spec)
+        finally:
+            self._starting.discard(spec.name)
+
+    async def adopt(self, spec: ServerSpec) -> str | None:
+        """Take over what an earlier spawner started; see `Spawner.adopt`."""
+        state = await self._state(spec.name)
+        if state is None or not state.running:
+            return None
+        if state.labels.get(SPEC_LABEL) != await self._call(self._fingerprint, spec):
+            logger.info("%s was told something else, and is stopped", spec.name)
+            await self.stop(spec.name)
+            return None
+        await self._call(self._connect_webserver, spec.role)
+        try:
+            return await self._until_ready(spec)
+        except ServerStartError as error:
+            logger.info("%s", error.public_message)
+            return None
+
+    async def poll(self, name: str, wait_s: float = 0.0) -> int | None:
+        """Tell whether a server runs; see `Spawner.poll`."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + wait_s
+        while True:
+            state = await self._state(name)
+            if name in self._starting:
+                code = None
+            elif state is None:
+                return 0
+            else:
+                await self._copy_log(name)
+                code = None if state.running else state.exit_code
+            left_s = ends_at - loop.time()
+            if code is not None or left_s <= 0:
+                return code
+            await asyncio.sleep(min(_WATCH_S, left_s))
+
+    async def stop(self, name: str, grace_s: float = 10.0) -> int:
+        """End a server; see `Spawner.stop`."""
+        return await self._end(name, grace_s)
+
+    async def logs(self, name: str, lines: int = 200) -> str:
+        """Return a server's newest log lines; see `Spawner.logs`."""
+        await self._copy_log(name)
+        return await asyncio.to_thread(last_lines, self._log_path(name), lines)
+
+    async def run_job(self, spec: JobSpec, on_line: LineListener | None = None) -> JobResult:
+        """Run a job under its limits, without a network; see `Spawner.run_job`."""
+        if self._closed:
+            raise being_stopped(spec.name)
+        name = f"{self._place.prefix}-{spec.name}-{secrets.token_hex(4)}"
+        making = asyncio.ensure_future(self._call(self._make_job, name, spec))
+        try:
+            await asyncio.shield(making)
+            return await self._until_limit(name, spec, on_line)
+        finally:
+            with contextlib.suppress(ServerStartError):
+                await asyncio.wait((making,))
+                await self._call(self._engine.remove, name)
+
+    async def close(self, grace_s: float = 10.0) -> None:
+        """Stop everything; see `Spawner.close`. Containers and networks are removed."""
+        self._closed = True
+        try:
+            names = await self._call(self._engine_containers)
+        except ServerStartError as error:
+            logger.warning("nothing can be stopped: %s", error.public_message)
+            return
+        servers = [name.removeprefix(f"{self._place.prefix}-") for name in names]
+        await asyncio.gather(*(self._end(name, grace_s) for name in servers))
+        for name in servers:
+            await self._copy_log(name)
+        await self._call(self._remove_everything, names)
+        self._close_logs()
+
+    async def release(self) -> None:
+        """Let go of the servers; see `Spawner.release`."""
+        self._closed = True
+        self._close_logs()
+
+    @property
+    def _engine(self) -> Engine:
+        """The engine; only to be asked for in a thread."""
+        with self._opening:
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    async def _call(self, what: Callable[..., _Result], *arguments: object) -> _Result:
+        return await asyncio.to_thread(what, *arguments)
+
+    async def _state(self, name: str) -> ContainerState | None:
+        return await self._call(lambda: self._engine.state(self._container(name)))
+
+    def _engine_containers(self) -> list[str]:
+        return self._engine.containers(self._place.labels)
+
+    def _make(self, spec: ServerSpec) -> None:
+        """Make the networks and the container, and start it; what failed leaves nothing."""
+        with self._networking:  # the engine would make two of one name
+            self._make_networks(spec.role)
+        name = self._container(spec.name)
+        self._remove_old(name)
+        plan = self._server_plan(spec)
+        self._engine.create(plan)
+        try:
+            self._connect_webserver(spec.role)
+            self._engine.start(name)
+        except BaseException:
+            self._engine.remove(name)
+            raise
+
+    def _remove_old(self, name: str) -> None:
+        """Remove what is left of an earlier start, if it is ours."""
+        found = self._engine.state(name)
+        if found is None:
+            return
+        if any(found.labels.get(label) != value for label, value in self._place.labels.items()):
+            raise ServerStartError(
+                f"There is a container {name} that is not this platform's: rename or remove it."
+            )
+        self._engine.remove(name)
+
+    def _server_plan(self, spec: ServerSpec) -> ContainerPlan:
+        place, limits = self._place, self._limits(spec.role)
+        port = _port_of(spec)
+        return ContainerPlan(
+            name=self._container(spec.name),
+            image=place.images[spec.role],
+            labels={
+                **place.labels,
+                SERVER_LABEL: spec.name,
+                SPEC_LABEL: self._fingerprint(spec),
+            },
+            command=(),
+            environment=self._told(spec),
+            user=place.user,
+            networks=dict.fromkeys(self._networks_of(spec.role), (spec.name,)),
+            publish=(port,) if spec.role is Role.SELECTOR and port else (),
+            publish_on=place.publish_on,
+            reads=[str(path) for path in spec.reads],
+            writes=[str(path) for path in spec.writes],
+            memory_bytes=limits.memory_bytes,
+            cpus=limits.cpus,
+            pids=limits.pids,
+            log_bytes=place.log_max_bytes,
+        )
+
+    def _make_job(self, name: str, spec: JobSpec) -> None:
+        place, limits = self._place, self._limits(spec.role)
+        self._engine.create(
+            ContainerPlan(
+                name=name,
+                image=place.images[spec.role],
+                labels={**place.labels, JOB_LABEL: spec.name},
+                command=spec.arguments,
+                environment=self._told(spec),
+                user=place.user,
+                reads=[str(path) for path in spec.reads],
+                writes=[str(path) for path in spec.writes],
+                memory_bytes=spec.memory_limit_bytes or limits.memory_bytes,
+                cpus=limits.cpus,
+                pids=limits.pids,
+                scratch_bytes=1 << 30,
+                log_bytes=place.log_max_bytes,
+            )
+        )
+        self._engine.start(name)
+
+    async def _until_limit(
+        self, name: str, spec: JobSpec, on_line: LineListener | None
+    ) -> JobResult:
+        ends_at = time.monotonic() + spec.time_limit_s
+        heard = _Heard(on_line)
+        stopped_by = StoppedBy.NOTHING
+        while True:
+            state = await self._call(lambda: self._engine.state(name))
+            heard.take(await self._call(self._job_lines, name, heard.after))
+            if state is None or not state.running:
+                break
+            if time.monotonic() >= ends_at:
+                stopped_by = StoppedBy.TIME
+                await self._call(self._engine.signal, name, signal.SIGKILL)
+            await asyncio.sleep(_LOOK_S)
+        if stopped_by is StoppedBy.NOTHING and state is not None and state.out_of_memory:
+            stopped_by = StoppedBy.MEMORY
+        log = b"".join(line for _, line in await self._call(self._job_log, name))
+        exit_code = -signal.SIGKILL if state is None else state.exit_code
+        return JobResult(exit_code, log[-_JOB_TAIL_BYTES:].decode(errors="replace"), stopped_by)
+
+    def _job_lines(self, name: str, after: float) -> list[tuple[float, bytes]]:
+        return self._engine.log(name, after, err=False)
+
+    def _job_log(self, name: str) -> list[tuple[float, bytes]]:
+        return self._engine.log(name, out=False)
+
+    async def _until_ready(self, spec: ServerSpec) -> str:
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + spec.ready_timeout_s
+        name = self._container(spec.name)
+        try:
+            while loop.time() < ends_at:
+                state = await self._state(spec.name)
+                said = await self._call(lambda: self._engine.log(name))
+                await self._copy_log(spec.name)
+                if state is None or not state.running:
+                    code = state.exit_code if state else -signal.SIGKILL
+                    raise self._failure(spec, ended_early(code), said)
+                for _, line in said:
+                    if found := _READY.fullmatch(line):
+                        return found[1].decode()
+                await asyncio.sleep(_LOOK_S)
+        except asyncio.CancelledError:
+            await self._end(spec.name, 0)
+            raise
+        await self._end(spec.name, 0)
+        raise self._failure(
+            spec, not_ready(spec.ready_timeout_s), await self._call(lambda: self._engine.log(name))
+        )
+
+    def _failure(
+        self, spec: ServerSpec, said: str, log: list[tuple[float, bytes]]
+    ) -> ServerStartError:
+        tail = b"".join(line for _, line in log)[-_JOB_TAIL_BYTES:].decode(errors="replace")
+        return start_failure(spec.name, said, tail, self._log_path(spec.name))
+
+    async def _end(self, name: str, grace_s: float) -> int:
+        container = self._container(name)
+        state = await self._state(name)
+        if state is None:
+            return 0
+        if state.running and grace_s > 0:
+            await self._call(self._engine.signal, container, signal.SIGTERM)
+            state = await self._until_ended(name, grace_s) or state
+        if state.running:
+            await self._call(self._engine.signal, container, signal.SIGKILL)
+            state = await self._until_ended(name, 10.0) or state
+        if state.running:
+            raise ServerStartError(
+                f"The container {container} cannot be killed: look at the Docker engine's log."
+            )
+        await self._copy_log(name)
+        return state.exit_code
+
+    async def _until_ended(self, name: str, wait_s: float) -> ContainerState | None:
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + wait_s
+        state = await self._state(name)
+        while state is not None and state.running and loop.time() < ends_at:
+            await asyncio.sleep(_LOOK_S)
+            state = await self._state(name)
+        return state
+
+    def _make_networks(self, role: Role) -> None:
+        for network in self._networks_of(role):
+            doors = network == self._doors
+            self._engine.make_network(
+                network,
+                self._place.labels,
+                internal=not doors,
+                options=_DOORS if doors else _UNREACHING,
+            )
+
+    def _connect_webserver(self, role: Role) -> None:
+        if role is Role.COORDINATOR and self._place.webserver:
+            self._engine.connect(self._status, self._place.webserver, ("webserver",))
+
+    def _remove_everything(self, containers: list[str]) -> None:
+        for name in containers:
+            self._engine.remove(name)
+        self._engine.remove_network(self._status, disconnect=self._place.webserver)
+        self._engine.remove_network(self._intra)
+        self._engine.remove_network(self._doors)
+
+    def _networks_of(self, role: Role) -> tuple[str, ...]:
+        if role is Role.COORDINATOR:
+            return (self._intra, self._status)
+        return (self._doors, self._intra)
+
+    @property
+    def _status(self) -> str:
+        return f"{self._place.prefix}-status"
+
+    @property
+    def _intra(self) -> str:
+        return f"{self._place.prefix}-intra"
+
+    @property
+    def _doors(self) -> str:
+        return f"{self._place.prefix}-doors"
+
+    def _container(self, name: str) -> str:
+        return f"{self._place.prefix}-{name}"
+
+    def _told(self, spec: ServerSpec | JobSpec) -> dict[str, str]:
+        return container_environment(self._environ, spec.role, spec.settings)
+
+    def _limits(self, role: Role) -> ContainerLimits:
+        return self._place.limits.get(role, ContainerLimits())
+
+    def _fingerprint(self, spec: ServerSpec) -> str:
+        """Name what a server is: image, settings, files, limits."""
+        whole = {
+            "image": self._engine.image_id(self._place.images[spec.role]),
+            "settings": self._told(spec),
+            "reads": [str(path) for path in spec.reads],
+            "writes": [str(path) for path in spec.writes],
+            "user": self._place.user,
+            "limits": asdict(self._limits(spec.role)),
+        }
+        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+    async def _copy_log(self, name: str) -> None:
+        """Copy what a server wrote since the last time to the log that pages read."""
+        await self._call(self._copy, name)
+
+    def _copy(self, name: str) -> None:
+        follower = self._followers.get(name)
+        if follower is None:
+            log = RotatingLog(self._log_path(name), max_bytes=self._place.log_max_bytes)
+            follower = self._followers[name] = _Follower(log)
+        follower.take(self._engine.log(self._container(name), follower.after))
+
+    def _close_logs(self) -> None:
+        for follower in self._followers.values():
+            follower.log.close()
+
+    def _log_path(self, name: str) -> Path:
+        return self._place.logs / f"{name}.log"
+
+
+def _port_of(spec: ServerSpec) -> int:
+    """Return the port that a selector listens on, by its settings; 0 where none says so."""
+    _, _, port = spec.settings.get("FEDOTA_SELECTOR_LISTEN", "").rpartition(":")
+    return int(port) if port.isdecimal() else 0
