@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import psutil
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
-from sqlalchemy import func
-from sqlmodel import Session, col, select
 
 from fedota_proto.errors import DatabaseError, SignInError
 from fedota_proto.release import release
+from fedota_server.spawners.kept_state import load_state
+from fedota_server.webserver.metric_families import counter, gauge
+from fedota_server.webserver.metric_queries import (
+    numbers_of_platform,
+    numbers_of_problems,
+    numbers_of_servers,
+    serving,
+)
 from fedota_server.webserver.permissions import Action, require
 from fedota_server.webserver.platform import Platform
-from fedota_server.webserver.statuses import Status
-from fedota_server.webserver.tables import (
-    ClientRow,
-    JobRow,
-    MembershipRow,
-    ProblemRow,
-    RoundRow,
-    ServerRow,
-    User,
-    WebSession,
-)
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-
-_Rows = Iterable[tuple[Sequence[str], float]]
 
 
 def metrics_text(platform: Platform) -> bytes:
@@ -90,20 +82,25 @@ class _Numbers(Collector):
         yield from _process()
         try:
             with self._platform.database.session() as session:
-                found = [*_of_platform(session), *_of_problems(session), *_of_servers(session)]
-                serving = _serving(session)
+                found = [
+                    *numbers_of_platform(session),
+                    *numbers_of_problems(session),
+                    *numbers_of_servers(session),
+                ]
+                served = serving(session)
         except DatabaseError:
-            yield _gauge("database_up", "Whether the database answers.", value=0)
+            yield gauge("database_up", "Whether the database answers.", value=0)
             return
-        yield _gauge("database_up", "Whether the database answers.", value=1)
+        yield gauge("database_up", "Whether the database answers.", value=1)
         yield from found
-        yield from self._live(serving)
+        yield from self._live(served)
+        yield _memory(self._platform, served)
 
     def _live(self, serving: Sequence[str]) -> Iterator[Metric]:
         """Tell what coordinators said last, of themselves and of their selectors."""
         live = self._platform.live
         clocks = {problem: clock for problem in serving if (clock := live.clock(problem))}
-        yield _gauge(
+        yield gauge(
             "coordinator_attached",
             "Whether the problem's coordinator reports to the webserver.",
             ("problem",),
@@ -116,32 +113,32 @@ class _Numbers(Collector):
             ("waiting", "Clients that wait for selection."),
         ):
             rows = [((problem,), float(getattr(clock, name))) for problem, clock in clocks.items()]
-            yield _gauge(f"round_{name}_clients", text, ("problem",), rows)
+            yield gauge(f"round_{name}_clients", text, ("problem",), rows)
         selectors = [
             ((problem, selector.name), selector)
             for problem, clock in clocks.items()
             for selector in clock.selectors
         ]
         labels = ("problem", "server")
-        yield _gauge(
+        yield gauge(
             "selector_attached",
             "Whether the selector is connected to its coordinator.",
             labels,
             [(key, float(selector.attached)) for key, selector in selectors],
         )
-        yield _gauge(
+        yield gauge(
             "selector_held_clients",
             "Clients that are connected to the selector.",
             labels,
             [(key, float(selector.held_clients)) for key, selector in selectors],
         )
-        yield _counter(
+        yield counter(
             "selector_received_bytes",
             "Bytes from clients since the selector was started.",
             labels,
             [(key, float(selector.received_bytes)) for key, selector in selectors],
         )
-        yield _counter(
+        yield counter(
             "selector_sent_bytes",
             "Bytes to clients since the selector was started.",
             labels,
@@ -153,140 +150,24 @@ def _process() -> Iterator[Metric]:
     process = psutil.Process()
     with process.oneshot():
         times = process.cpu_times()
-        yield _gauge("info", "The release.", ("release",), [((release(),), 1.0)])
-        yield _gauge("webserver_memory_bytes", "Resident memory.", value=process.memory_info().rss)
-        yield _gauge("webserver_open_files", "Open files and sockets.", value=process.num_fds())
-        yield _gauge("webserver_start_time_seconds", "When.", value=process.create_time())
+        yield gauge("info", "The release.", ("release",), [((release(),), 1.0)])
+        yield gauge("webserver_memory_bytes", "Resident memory.", value=process.memory_info().rss)
+        yield gauge("webserver_open_files", "Open files and sockets.", value=process.num_fds())
+        yield gauge("webserver_start_time_seconds", "When.", value=process.create_time())
         seconds = times.user + times.system
-        yield _counter("webserver_cpu_seconds", "Processor time.", rows=[((), seconds)])
+        yield counter("webserver_cpu_seconds", "Processor time.", rows=[((), seconds)])
 
 
-def _of_platform(session: Session) -> Iterator[Metric]:
-    yield _gauge(
-        "users", "Accounts.", value=_count(session, select(func.count()).select_from(User))
-    )
-    open_sessions = select(func.count()).where(col(WebSession.expires_unix_s) > time.time())
-    yield _gauge("sessions", "Browsers that are signed in.", value=_count(session, open_sessions))
-    yield _gauge("jobs", "Jobs.", ("kind", "state"), _counts(session, JobRow.kind, JobRow.state))
-    statuses = _counts(session, ProblemRow.status)
-    yield _gauge(
-        "problems",
-        "Problems in each status.",
-        ("status",),
-        _filled(statuses, [(status.value,) for status in Status]),
-    )
-
-
-def _of_problems(session: Session) -> Iterator[Metric]:
-    published = select(ProblemRow.id, ProblemRow.rounds, ProblemRow.completed_round).where(
-        col(ProblemRow.status) != Status.DRAFT
-    )
-    found = session.exec(published).all()
-    label = ("problem",)
-    yield _gauge("rounds_wanted", "Rounds.", label, [((one,), float(n)) for one, n, _ in found])
-    yield _gauge(
-        "completed_round", "The newest.", label, [((one,), float(n)) for one, _, n in found]
-    )
-    columns: tuple[Any, ...] = (
-        RoundRow.problem_id,
-        RoundRow.completed,
-        func.count(),
-        func.sum(RoundRow.received_bytes),
-        func.sum(RoundRow.sent_bytes),
-    )
-    grouped = select(*columns).group_by(col(RoundRow.problem_id), col(RoundRow.completed))
-    ended: Sequence[Any] = session.exec(grouped).all()
-    yield _counter(
-        "rounds",
-        "Rounds that ended, completed or abandoned.",
-        ("problem", "outcome"),
-        [((one, "completed" if done else "abandoned"), float(n)) for one, done, n, _, _ in ended],
-    )
-    traffic: dict[Sequence[str], float] = {}
-    for one, _, _, received, sent in ended:
-        for direction, size in (("in", received), ("out", sent)):
-            traffic[one, direction] = traffic.get((one, direction), 0.0) + float(size or 0)
-    yield _counter(
-        "traffic_bytes",
-        "Bytes between selectors and clients in rounds that ended.",
-        ("problem", "direction"),
-        traffic.items(),
-    )
-    yield _gauge(
-        "memberships",
-        "Memberships and requests.",
-        ("problem", "state"),
-        _counts(session, MembershipRow.problem_id, MembershipRow.state),
-    )
-    connected = col(ClientRow.last_change).in_(("connected", "ready"))
-    yield _gauge(
-        "connected_clients",
-        "Enrolled clients that are connected.",
-        label,
-        _counts(session, ClientRow.problem_id, where=connected),
-    )
-
-
-def _of_servers(session: Session) -> Iterator[Metric]:
-    servers = session.exec(select(ServerRow)).all()
+def _memory(platform: Platform, served: Sequence[str]) -> Metric:
+    """Ask the system for the memory of the servers whose keepers wrote down their process."""
+    rows: list[tuple[tuple[str, str], float]] = []
+    for problem in served:
+        folder = platform.settings.home / "problems" / problem / ".fedota" / "servers"
+        for path in sorted(folder.glob("*.json")):
+            kept = load_state(path)
+            if kept is not None and kept.server.lives:
+                with contextlib.suppress(psutil.Error):
+                    used = psutil.Process(kept.server.pid).memory_info().rss
+                    rows.append(((problem, path.stem), float(used)))
     labels = ("problem", "server")
-    yield _gauge(
-        "server_up",
-        "Whether a coordinator or selector runs.",
-        labels,
-        [((row.problem_id, row.name), float(row.state == "running")) for row in servers],
-    )
-    yield _gauge(
-        "server_state",
-        "1 for the state that it is in.",
-        (*labels, "state"),
-        [((row.problem_id, row.name, row.state), 1.0) for row in servers],
-    )
-    yield _counter(
-        "server_restarts",
-        "How often it was started again.",
-        labels,
-        [((row.problem_id, row.name), float(max(0, row.starts - 1))) for row in servers],
-    )
-
-
-def _serving(session: Session) -> Sequence[str]:
-    wanted = select(ProblemRow.id).where(col(ProblemRow.wanted) == "serving")
-    return session.exec(wanted.order_by(col(ProblemRow.id))).all()
-
-
-def _counts(session: Session, *columns: Any, where: Any = None) -> list[tuple[list[str], float]]:
-    counted: tuple[Any, ...] = (*columns, func.count())
-    query = select(*counted).group_by(*columns).order_by(*columns)
-    rows: Iterable[Any] = session.exec(query if where is None else query.where(where))
-    return [([str(label) for label in row[:-1]], float(row[-1])) for row in rows]
-
-
-def _count(session: Session, query: Any) -> float:
-    return float(session.exec(query).one())
-
-
-def _filled(rows: _Rows, keys: Iterable[tuple[str, ...]]) -> _Rows:
-    found: Mapping[tuple[str, ...], float] = {tuple(key): value for key, value in rows}
-    return [(key, found.get(key, 0.0)) for key in keys]
-
-
-def _gauge(
-    name: str,
-    text: str,
-    labels: Sequence[str] = (),
-    rows: _Rows = (),
-    *,
-    value: float | None = None,
-) -> Metric:
-    family = GaugeMetricFamily(f"fedota_{name}", text, labels=labels)
-    for key, number in rows if value is None else [((), float(value))]:
-        family.add_metric(key, number)
-    return family
-
-
-def _counter(name: str, text: str, labels: Sequence[str] = (), rows: _Rows = ()) -> Metric:
-    family = CounterMetricFamily(f"fedota_{name}", text, labels=labels)
-    for key, number in rows:
-        family.add_metric(key, number)
-    return family
+    return gauge("server_memory_bytes", "Resident memory of a server's process.", labels, rows)

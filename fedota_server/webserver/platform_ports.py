@@ -77,6 +77,17 @@ def platform_ports(home: Path, *, round_port: int = 0) -> PlatformPorts:
     return PlatformPorts(status, round_port or own_round)
 
 
+def kept_ports(home: Path) -> tuple[int, ...]:
+    """List the ports that were chosen, to be looked at; none are chosen now.
+
+    Raises
+    ------
+    FolderError
+        The file is damaged.
+    """
+    return tuple(port for port in _load(home / "ports.json") or () if port)
+
+
 def _load(path: Path) -> tuple[int, int] | None:
     try:
         fields = json.loads(path.read_text())

@@ -11,6 +11,7 @@ import psutil
 from fedota_proto.errors import FolderError
 from fedota_server.ports import EVERYWHERE, LOOPBACK, Ports, is_free
 from fedota_server.webserver.doctor.finding import Finding, fine, problem, warning
+from fedota_server.webserver.platform_ports import kept_ports
 from fedota_server.webserver.settings import WebserverSettings, is_loopback
 
 _NAME = "ports"
@@ -110,6 +111,9 @@ def _needs(settings: WebserverSettings) -> Iterator[_Need]:
     if settings.round_port:
         use = "for clients of completed problems"
         yield _Need(settings.round_port, outside, use, "set FEDOTA_ROUND_PORT")
+    remedy = f"remove {settings.home / 'ports.json'}: new ports are chosen, invites made again"
+    for port in kept_ports(settings.home):
+        yield _Need(port, outside, "the webserver's own", remedy)
     for path in sorted(settings.home.glob("problems/*/.fedota/ports.json")):
         yield from _needs_of_problem(path)
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from fedota_proto.errors import DatabaseError, ServerStartError
+from fedota_proto.errors import DatabaseError, FolderError, ServerStartError
 from fedota_proto.tls import ServerIdentity
 from fedota_server import authority as authorities
 from fedota_server.authority import PlatformHome, ProblemKeys
@@ -27,6 +27,7 @@ from fedota_server.webserver.doctor.folder import check_disk, check_folder
 from fedota_server.webserver.doctor.ports import Listener, check_ports
 from fedota_server.webserver.doctor.programs import check_programs
 from fedota_server.webserver.permissions import machine_actor
+from fedota_server.webserver.platform_ports import platform_ports
 from fedota_server.webserver.settings import WebserverSettings
 
 DAY_S = 86_400.0
@@ -255,6 +256,16 @@ class TestPorts:
         ours = {8501: Listener("fedota (process 7)", ours=True)}
         (found,) = check_ports(settings(home, round_port=20_000), ours)
         assert "3 free, 1 in use by Fedota itself" in found.what
+
+    def test_the_webservers_own_ports_are_looked_at(self, home: Path, all_free: set[int]) -> None:
+        ports = platform_ports(home)
+        all_free.add(ports.status)
+        found = only(check_ports(settings(home), {}), State.PROBLEM)
+        assert f"port {ports.status} (the webserver's own)" in found.what
+        assert str(home / "ports.json") in found.remedy
+        (home / "ports.json").write_text("damaged")
+        with pytest.raises(FolderError, match="is damaged"):
+            check_ports(settings(home), {})
 
     def test_another_program_is_named_with_the_setting(
         self, home: Path, all_free: set[int]

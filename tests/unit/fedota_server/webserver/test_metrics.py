@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from support.api import ApiLab, opened_api
 from fedota_proto.errors import DatabaseError, ForbiddenError, SignInError
 from fedota_proto.v1 import fl_round_pb2 as round_pb
 from fedota_proto.v1 import fl_status_pb2 as pb
+from fedota_server.spawners.process_mark import started
 from fedota_server.webserver.database import Database
 from fedota_server.webserver.health import healthz
 from fedota_server.webserver.metrics import metrics_text, read_metrics
@@ -163,6 +166,27 @@ def test_what_coordinators_said_last(platform: Platform) -> None:
         key("selector_sent_bytes_total", **selector): 70,
     }.items():
         assert found[wanted] == value, wanted
+
+
+def test_the_memory_of_servers_whose_process_is_known(platform: Platform) -> None:
+    folder = platform.settings.home / "problems" / ONE / ".fedota" / "servers"
+    folder.mkdir(parents=True)
+    us, gone = [os.getpid(), started(os.getpid())], [os.getpid(), "another boot"]
+    for name, server in (("coordinator", us), ("selector-1", gone)):
+        kept = {
+            "launch": "1",
+            "spec": "2",
+            "keeper": us,
+            "server": server,
+            "address": "",
+            "exit_code": None,
+            "tail": "",
+        }
+        (folder / f"{name}.json").write_text(json.dumps(kept))
+    (folder / "selector-2.json").write_text("half")
+    found = numbers(metrics_text(platform))
+    assert found[key("server_memory_bytes", problem=ONE, server="coordinator")] > 1 << 20
+    assert key("server_memory_bytes", problem=ONE, server="selector-1") not in found
 
 
 def test_a_database_that_is_away_is_a_number_too(
