@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 
 import altair as alt
 import pandas as pd
@@ -47,7 +46,7 @@ def learning_curve(evaluations: Sequence[EvaluationView], metric: str) -> AnyCha
     """
     points = curve_points(evaluations, metric)
     rows = pd.DataFrame(
-        [asdict(point) for point in points],
+        [(one.server_round, one.value, one.source, one.line, one.superseded) for one in points],
         columns=["server_round", "value", "source", "line", "superseded"],
     )
     names = list(SOURCES.values())

@@ -32,7 +32,11 @@ def show_history(platform: Platform, actor: Actor, view: ProblemView) -> None:
                 return
             rounds = sorted(rounds, key=lambda one: -one.row_id)
             shown = rounds[:ROUNDS_A_PAGE]
-            show_rounds(shown, platform.problems.evaluations(actor, view.problem_id))
+            numbers = [one.server_round for one in shown]
+            evaluations = platform.problems.evaluations(
+                actor, view.problem_id, first=min(numbers), last=max(numbers)
+            )
+            show_rounds(shown, evaluations)
             if any(one.superseded for one in shown):
                 st.caption("What is marked as superseded was set aside by a roll-back.")
             show_older_and_newest(place, shown[-1].row_id if len(rounds) > ROUNDS_A_PAGE else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import streamlit as st
@@ -10,12 +11,12 @@ from fedota_server.webserver.permissions import Actor
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.statuses import Status
 from fedota_server.webserver.views import EvaluationView, ProblemView, RoundView
-from ui.parts.charts import AnyChart, durations, learning_curve, participation, traffic
-from ui.parts.curves import metric_names, metric_title
+from ui.parts.curves import POINTS_MAX, metric_names, metric_title
+from ui.parts.drawn import DrawnChart, drawn_charts
 from ui.parts.empty import show_empty
 from ui.parts.rounds_table import ROUNDS_A_PAGE
 from ui.parts.told import told
-from ui.parts.words import duration, plain, size_words
+from ui.parts.words import duration, plain
 
 EVERY_S = 4.0
 _METRICS_SHOWN = 5
@@ -71,34 +72,25 @@ def _figure(label: str, value: str, help_text: str | None = None) -> None:
     st.metric(label, value, help=help_text, border=True, height="stretch")
 
 
-def show_charts(evaluations: Sequence[EvaluationView], rounds: Sequence[RoundView]) -> None:
-    """Show a curve for each metric, then who took part, what the stages took, what travelled."""
-    names = metric_names(evaluations)
-    received = sum(one.received_bytes for one in rounds)
-    sent = sum(one.sent_bytes for one in rounds)
+def show_charts(charts: Sequence[DrawnChart]) -> None:
+    """Show charts, two beside each other where there is room."""
+    curves = [one for one in charts if one.name.startswith("curve_")]
     with st.grid(2, min_column_width=300, gap="small"):
-        for name in names[:_METRICS_SHOWN]:
-            _chart(metric_title(name), learning_curve(evaluations, name), f"curve_{name}")
-        _chart("Participation", participation(rounds), "participation")
-        _chart("Duration, by stage", durations(rounds), "durations")
-        _chart(
-            f"Traffic: {size_words(received)} received, {size_words(sent)} sent",
-            traffic(rounds),
-            "traffic",
-        )
-    if len(names) > _METRICS_SHOWN:
+        for one in (*curves[:_METRICS_SHOWN], *charts[len(curves) :]):
+            _show_chart(one)
+    if len(curves) > _METRICS_SHOWN:
         with (
-            st.expander(f"{len(names) - _METRICS_SHOWN} more metrics"),
+            st.expander(f"{len(curves) - _METRICS_SHOWN} more metrics"),
             st.grid(2, min_column_width=300, gap="small"),
         ):
-            for name in names[_METRICS_SHOWN:]:
-                _chart(metric_title(name), learning_curve(evaluations, name), f"curve_{name}")
+            for one in curves[_METRICS_SHOWN:]:
+                _show_chart(one)
 
 
-def _chart(title: str, chart: AnyChart, key: str) -> None:
+def _show_chart(one: DrawnChart) -> None:
     with st.container(border=True, gap="xsmall"):
-        st.markdown(f"**{plain(title)}**")
-        st.altair_chart(chart, key=key, alt=title)
+        st.markdown(f"**{plain(one.title)}**")
+        st.vega_lite_chart(json.loads(one.spec), key=one.name, alt=one.title)
 
 
 def show_nothing_yet(view: ProblemView) -> None:
@@ -126,8 +118,8 @@ def show_progress(platform: Platform, actor: Actor, view: ProblemView, *, live: 
             if not rounds:
                 show_nothing_yet(now)
                 return
-            evaluations = platform.problems.evaluations(actor, pid)
+            evaluations = platform.problems.evaluations(actor, pid, most=POINTS_MAX)
             show_figures(now, rounds, evaluations)
-            show_charts(evaluations, rounds)
+            show_charts(drawn_charts(pid, rounds, evaluations))
 
     progress()

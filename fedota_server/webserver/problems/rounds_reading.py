@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlmodel import col, select
+from sqlmodel import col, or_, select
 
 from fedota_server.webserver.permissions import Action, Actor
 from fedota_server.webserver.problems.use_cases import UseCases, find_problem
@@ -61,14 +61,43 @@ class RoundsReading(UseCases):
             found = session.exec(query).all()
         return [_round_view(row) for row in reversed(found)]
 
-    def evaluations(self, actor: Actor, problem_id: str) -> list[EvaluationView]:
-        """List how completed rounds' models scored, in the order of the rounds."""
+    def evaluations(
+        self,
+        actor: Actor,
+        problem_id: str,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        most: int | None = None,
+    ) -> list[EvaluationView]:
+        """List how completed rounds' models scored, in the order of the rounds.
+
+        Parameters
+        ----------
+        first, last
+            Only of these rounds, both included; None: up to the newest.
+        most
+            Of about how many rounds at most, for a picture: the newest two and, evenly spread,
+            others; None: of all.
+        """
         with self._database.session() as session:
-            find_problem(session, actor, problem_id, Action.SEE_PROBLEM)
+            row = find_problem(session, actor, problem_id, Action.SEE_PROBLEM)
+            query = select(EvaluationRow).where(
+                col(EvaluationRow.problem_id) == problem_id,
+                col(EvaluationRow.server_round) >= first,
+            )
+            if last is not None:
+                query = query.where(col(EvaluationRow.server_round) <= last)
+            every = 1 if most is None else -(-row.completed_round // most)
+            if every > 1:
+                query = query.where(
+                    or_(
+                        col(EvaluationRow.server_round) % every == 0,
+                        col(EvaluationRow.server_round) >= row.completed_round - 1,
+                    )
+                )
             found = session.exec(
-                select(EvaluationRow)
-                .where(col(EvaluationRow.problem_id) == problem_id)
-                .order_by(
+                query.order_by(
                     col(EvaluationRow.generation),
                     col(EvaluationRow.server_round),
                     col(EvaluationRow.source),
