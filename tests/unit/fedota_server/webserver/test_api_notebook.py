@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.api import TOML, ApiLab, opened_api, published
+from support.asgi import TestClient
 from support.keras_file import KerasFile
+
+USAGE = Path(__file__).parents[4] / "USAGE.md"
 
 
 @pytest.fixture
@@ -17,28 +22,34 @@ def lab(tmp_path: Path) -> Iterator[ApiLab]:
         yield lab
 
 
-def test_a_problem_in_ten_calls(lab: ApiLab, tmp_path: Path) -> None:
-    model = KerasFile(tmp_path).write()
-    api = lab.client
-    api.headers["Authorization"] = f"Bearer {lab.tokens['Sara']}"
+def test_usage_shows_calls_that_work(
+    lab: ApiLab,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", USAGE.read_text(), re.DOTALL)
+    (tmp_path / "problem.toml").write_text(TOML)
+    KerasFile(tmp_path).write().rename(tmp_path / "model.keras")
+    monkeypatch.chdir(tmp_path)
 
-    made = api.post("/problems", json={"title": "Relapse"})
-    problem = f"/problems/{made.json()['problem_id']}"
-    assert api.put(f"{problem}/toml", content=TOML).status_code == 200
-    with model.open("rb") as file:
-        job = api.put(f"{problem}/model?name=relapse.keras", content=file).json()["job_id"]
-    lab.work_off()
-    assert api.get(f"/jobs/{job}").json()["state"] == "done"
-    assert api.put(f"{problem}/admission", json={"admission": "anyone"}).status_code == 200
-    job = api.post(f"{problem}/dry-run").json()["job_id"]
-    lab.work_off()
-    assert api.get(f"/jobs/{job}").json()["message"] == "The dry run passed."
-    assert api.post(f"{problem}/publish").status_code == 200
-    assert api.post(f"{problem}/start").status_code == 200
+    def client(*, base_url: str, headers: dict[str, str], timeout: float) -> TestClient:
+        assert base_url.endswith("/api/v1")
+        assert timeout >= 60
+        lab.client.headers.update(headers)
+        return lab.client
 
-    shown = api.get(problem).json()
-    assert (shown["status"], shown["wanted"]) == ("ready", "serving")
-    assert shown["model"]["name"] == "relapse.keras"
+    monkeypatch.setattr("httpx.Client", client)
+    monkeypatch.setattr("time.sleep", lambda _: lab.work_off())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # a notebook may leave files open
+        exec(compile(program, "USAGE.md", "exec"), {"token": lab.tokens["Sara"]})  # noqa: S102
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("The model is fine")
+    assert said[1:] == ["The dry run passed.", "ready []"]
+    (card,) = lab.get("Mia", "/problems")["items"]
+    assert (card["title"], card["wanted"], card["admission"]) == ("Relapse", "serving", "anyone")
+    shown = lab.get("Mia", f"/problems/{card['problem_id']}")
     assert shown["leaves"]["arrays"] == 4
     assert "problem" not in shown
 
