@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fedota_client.commands import check, join, leave, receipts, version
+from fedota_client.commands import check, connect_check, join, leave, receipts, version
 from fedota_client.commands.job import jobs
 from fedota_client.plain_help import PlainCommand
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 
 # Each command has a module of its own under commands/ and one line here, in the order of the help.
 app.command(cls=PlainCommand, epilog=check.EXIT_CODES)(check.check)
+app.command(cls=PlainCommand, epilog=connect_check.EXIT_CODES)(connect_check.connect_check)
 app.command(cls=PlainCommand, epilog=join.EXIT_CODES)(join.join)
 app.command(cls=PlainCommand)(receipts.receipts)
 app.command(cls=PlainCommand)(leave.leave)

@@ -70,6 +70,49 @@ class CallTimeouts:
     transfer_s: float = 3_600.0
 
 
+def hello_request(release: str) -> pb.HelloRequest:
+    """Write what every conversation begins with."""
+    request = pb.HelloRequest()
+    request.version.protocol = PROTOCOL
+    request.version.release = release
+    return request
+
+
+def check_hello(reply: pb.HelloReply, peer: str, problem_id: str) -> None:
+    """Compare versions and problem.
+
+    Parameters
+    ----------
+    reply
+        As it came.
+    peer
+        Who sent it, as the subject of a sentence.
+    problem_id
+        The invite's; empty where any will do.
+
+    Raises
+    ------
+    VersionError
+        The peer speaks another protocol.
+    InviteError
+        It serves another problem.
+    """
+    theirs = reply.version
+    if theirs.protocol != PROTOCOL:
+        older = "this client" if theirs.protocol > PROTOCOL else "the selector"
+        raise VersionError(
+            f"{peer} speaks protocol {theirs.protocol} (release {theirs.release or 'unknown'}), "
+            f"this client protocol {PROTOCOL}: update {older}.",
+            ours=PROTOCOL,
+            theirs=theirs.protocol,
+        )
+    if problem_id and reply.problem_id != problem_id:
+        raise InviteError(
+            f"{peer} serves another problem ({reply.problem_id}) than this invite "
+            f"({problem_id}): ask the problem's setter for a new invite."
+        )
+
+
 class SelectorLink:
     """A channel to one selector; `greeted` says whether a `hello` has succeeded.
 
@@ -108,9 +151,7 @@ class SelectorLink:
         self._timeouts = timeouts or CallTimeouts()
         self._upload = upload or Throttle()
         self._download = download or Throttle()
-        self._version = pb.HelloRequest()
-        self._version.version.protocol = PROTOCOL
-        self._version.version.release = release
+        self._version = hello_request(release)
         self._challenges = ChallengeBox()
         self._channel = client_channel(
             address,
@@ -162,20 +203,7 @@ class SelectorLink:
         reply: pb.HelloReply = await self._unary(
             self._stub.Hello(self._version, timeout=self._timeouts.call_s)
         )
-        theirs = reply.version
-        if theirs.protocol != PROTOCOL:
-            older = "this client" if theirs.protocol > PROTOCOL else "the selector"
-            raise VersionError(
-                f"{self.peer} speaks protocol {theirs.protocol} (release "
-                f"{theirs.release or 'unknown'}), this client protocol {PROTOCOL}: update {older}.",
-                ours=PROTOCOL,
-                theirs=theirs.protocol,
-            )
-        if reply.problem_id != self._member.problem_id:
-            raise InviteError(
-                f"{self.peer} serves another problem ({reply.problem_id}) than this invite "
-                f"({self._member.problem_id}): ask the problem's setter for a new invite."
-            )
+        check_hello(reply, self.peer, self._member.problem_id)
         self.greeted = True
         self.put_challenge(reply.challenge)
         return reply

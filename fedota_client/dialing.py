@@ -103,6 +103,8 @@ class Dialer:
         self._began_s = time.monotonic()
         self._was_reached = False
         self._distrusted: dict[str, AuthenticationError] = {}
+        self._unreached: set[str] = set()
+        self._hinted = False
         self._wait_s = 0.0
 
     def begin(self) -> None:
@@ -139,6 +141,8 @@ class Dialer:
         FedotaError
             There is no use in trying again, or it has been tried long enough.
         """
+        if isinstance(error, UnreachableError | AuthenticationError) and not link.greeted:
+            self._hint(link.address)
         if isinstance(error, AuthenticationError) and not link.greeted:
             # It may be one wrong address among several; none that is right is another matter.
             self._distrusted[link.address] = error
@@ -157,6 +161,17 @@ class Dialer:
                 f"{known}): check the network, and ask the problem's setter whether it is served."
             ) from error
         self._display.connection(f"{error.public_message} Trying again.")
+
+    def _hint(self, address: str) -> None:
+        """Once nothing at all could be reached, say which command tells why."""
+        self._unreached.add(address)
+        if self._was_reached or self._hinted or len(self._unreached) < len(self.route.known()):
+            return
+        self._hinted = True
+        self._display.note(
+            "Nothing was reached yet: `fedota-client connect-check` tries the way to every address "
+            "and says what stands in it."
+        )
 
     def refused(self, refused: RefusedError) -> None:
         """Show a refusal, and decide whether to come back.

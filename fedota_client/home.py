@@ -102,12 +102,10 @@ class ClientHome:
         ------
         InviteError
             The stored line is damaged.
+        FolderError
+            It cannot be read.
         """
-        path = self.folder / "invite"
-        try:
-            return Invite.parse(path.read_text()) if path.exists() else None
-        except OSError as error:
-            raise FolderError(f"{path} cannot be read ({error.strerror}).") from error
+        return stored_invite(self.folder)
 
     def adopt(self, invite: Invite) -> None:
         """Store an invite; a newer one of the same membership replaces it.
@@ -129,12 +127,24 @@ class ClientHome:
 
     @property
     def enrolled(self) -> bool:
-        """Whether a selector has taken this key in, so that the invite need not be sent."""
-        return (self.folder / "enrolled").exists()
+        """Whether a selector has taken this key in, so that the invite need not be sent.
+
+        It is not so for an invite that somebody has put in the place of an older one.
+        """
+        try:
+            noted = (self.folder / "enrolled").read_text()
+        except OSError:
+            return False
+        return noted in ("", self._membership())
 
     def mark_enrolled(self) -> None:
         """Note that a selector has taken this key in."""
-        (self.folder / "enrolled").touch(mode=0o600)
+        if not self.enrolled:
+            write_secret(self.folder / "enrolled", self._membership().encode())
+
+    def _membership(self) -> str:
+        invite = self.invite()
+        return f"{invite.problem_id} {invite.node_id:x}" if invite is not None else ""
 
     def consented(self) -> object:
         """Return what the owner's last consent rests on, None before the first."""
@@ -163,6 +173,26 @@ class ClientHome:
         """
         answer = {"basis": basis, "unix_s": time.time(), "given_by": given_by, "shown": shown}
         write_secret(self.folder / "consent.json", json.dumps(answer, ensure_ascii=False).encode())
+
+
+def stored_invite(folder: Path) -> Invite | None:
+    """Return the invite in a membership's folder, None if there is none; nothing is made there.
+
+    Raises
+    ------
+    InviteError
+        What is there is no invite.
+    FolderError
+        It cannot be read.
+    """
+    path = folder / "invite"
+    try:
+        return Invite.parse(path.read_text(errors="replace")) if path.exists() else None
+    except OSError as error:
+        raise FolderError(
+            f"{path} cannot be read ({error.strerror}): give the user that runs the client the "
+            "right to."
+        ) from error
 
 
 def membership_folder(base: Path, invite: Invite) -> Path:

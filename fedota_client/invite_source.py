@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from fedota_client.home import ClientHome, known_memberships, membership_folder
+from fedota_client.home import (
+    ClientHome,
+    known_memberships,
+    membership_folder,
+    stored_invite,
+)
 from fedota_proto.errors import FolderError, UsageError
 from fedota_proto.invite import Invite
 
@@ -89,24 +94,52 @@ def find_home(
     """
     if argument is not None:
         invite = read_invite(argument, read_stdin)
-        return _adopted(home or membership_folder(base, invite), invite)
-    if home is not None:
-        stored = ClientHome(home).invite() if (home / "invite").exists() else None
     else:
-        known = known_memberships(base)
-        if len(known) > 1:
-            listed = ", ".join(str(path) for path in known)
-            raise UsageError(f"Several memberships are known: name one with --home ({listed}).")
-        home, stored = (known[0], ClientHome(known[0]).invite()) if known else (None, None)
-    if home is not None and stored is not None:
-        return ClientHome(home), stored
+        known = home or _known_home(base)
+        stored = stored_invite(known) if known is not None else None
+        if known is not None and stored is not None:
+            return ClientHome(known), stored
+        invite = _asked(prompt)
+    return _adopted(home or membership_folder(base, invite), invite)
+
+
+def find_invite(
+    argument: str | None,
+    home: Path | None,
+    base: Path,
+    *,
+    read_stdin: Callable[[int], str],
+    prompt: Callable[[], str] | None,
+) -> Invite:
+    """Find the invite that a command is about, as `find_home` does, and make no folder for it.
+
+    Raises
+    ------
+    UsageError, InviteError, FolderError
+        As `find_home`.
+    """
+    if argument is not None:
+        return read_invite(argument, read_stdin)
+    known = home or _known_home(base)
+    stored = stored_invite(known) if known is not None else None
+    return stored or _asked(prompt)
+
+
+def _known_home(base: Path) -> Path | None:
+    known = known_memberships(base)
+    if len(known) > 1:
+        listed = ", ".join(str(path) for path in known)
+        raise UsageError(f"Several memberships are known: name one with --home ({listed}).")
+    return known[0] if known else None
+
+
+def _asked(prompt: Callable[[], str] | None) -> Invite:
     if prompt is None:
         raise UsageError(
             "No invite was given and none is known here: pass its text, a file that holds it, or "
             "- for standard input."
         )
-    invite = Invite.parse(prompt())
-    return _adopted(home or membership_folder(base, invite), invite)
+    return Invite.parse(prompt())
 
 
 def _adopted(folder: Path, invite: Invite) -> tuple[ClientHome, Invite]:

@@ -37,6 +37,19 @@ class ClientSettings(BaseSettings):
         description="Folder under which each membership keeps a folder of its own, unless "
         "--home names one.",
     )
+    folder: Path | None = Field(
+        default=None,
+        description="A membership's own folder, as --home names it; the client's image sets it.",
+    )
+    data: Path | None = Field(
+        default=None,
+        description="Folder with the holder's data, as --data names it; the client's image sets "
+        "it.",
+    )
+    container: bool = Field(
+        default=False,
+        description="Whether this runs in the client's image, so that folders are mounts.",
+    )
     connect_timeout_s: float = Field(
         default=60.0,
         gt=0,

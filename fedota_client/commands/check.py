@@ -19,6 +19,7 @@ from fedota_client.commands.options import (
     HomeOption,
     InviteArgument,
     JsonOption,
+    data_of,
     membership_of,
 )
 from fedota_client.commands.reaching import dialer_of
@@ -98,9 +99,10 @@ def check(
       fedota-client check north.invite --data /srv/tables --report check.html --tell-ready
     """
     with plain_errors():
+        settings = client_settings(config)
+        data = data_of(data, settings)
         if data is None:
             raise UsageError("Pass --data DIR with your data.")
-        settings = client_settings(config)
         if format_file is not None:
             if invite is not None or tell_ready:
                 raise UsageError(

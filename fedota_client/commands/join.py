@@ -13,6 +13,7 @@ from fedota_client.commands.options import (
     HomeOption,
     InviteArgument,
     PolicyOption,
+    data_of,
     membership_of,
 )
 from fedota_client.commands.reaching import display_of, plain_display
@@ -203,8 +204,6 @@ def join(
       fedota-client join node-1.invite --app my-flower-app
     """
     with plain_errors():
-        if (data is None) == (app_dir is None):
-            raise UsageError("Pass either --data DIR with your data, or --app DIR of an app.")
         settings = client_settings(
             config,
             share_metrics=share_metrics,
@@ -221,6 +220,10 @@ def join(
             log_file=log_file,
             connect_timeout_s=connect_timeout,
         )
+        if app_dir is None:
+            data = data_of(data, settings)
+        if (data is None) == (app_dir is None):
+            raise UsageError("Pass either --data DIR with your data, or --app DIR of an app.")
         options = JoinOptions(
             data=data,
             app=app_dir,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fedota_client.container import check_data, check_home
 from fedota_client.home import ClientHome
 from fedota_client.invite_source import find_home
+from fedota_client.reach.proxy import Proxies
 from fedota_client.settings import ClientSettings
+from fedota_proto.errors import FolderError
 from fedota_proto.invite import Invite
 
 InviteArgument = Annotated[
@@ -65,10 +69,40 @@ def membership_of(
         As `fedota_client.invite_source.find_home`.
     """
     terminal = sys.stdin.isatty()
-    return find_home(
+    folder = home_of(home, settings)
+    if settings.container:
+        check_home(folder or settings.home.expanduser())
+    found, membership = find_home(
         invite,
-        home.expanduser() if home is not None else None,
+        folder,
         settings.home,
         read_stdin=sys.stdin.read,
         prompt=(lambda: str(typer.prompt("Invite"))) if terminal else None,
     )
+    Proxies.of_process().check(address for address, _ in membership.selectors)
+    return found, membership
+
+
+def home_of(home: Path | None, settings: ClientSettings) -> Path | None:
+    """Return the membership's folder that was named, by ``--home`` or else by a setting."""
+    named = home or settings.folder
+    return named.expanduser() if named is not None else None
+
+
+def data_of(data: Path | None, settings: ClientSettings) -> Path | None:
+    """Return the data folder that was named, by ``--data`` or else by a setting.
+
+    Raises
+    ------
+    FolderError
+        It is not there, or in a container not mounted as it should be.
+    """
+    named = data or settings.data
+    if named is None:
+        return None
+    named = named.expanduser()
+    if settings.container:
+        check_data(named)
+    if not os.path.exists(named):
+        raise FolderError(f"The data folder {named} does not exist: name yours with --data.")
+    return named

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from fedota_client.commands.options import ConfigOption, HomeOption, JsonOption
+from fedota_client.commands.options import ConfigOption, HomeOption, JsonOption, home_of
 from fedota_client.config_file import client_settings
 from fedota_client.home import known_receipts
 from fedota_client.plain_errors import plain_errors
@@ -44,7 +44,7 @@ def receipts(
     """
     with plain_errors():
         settings = client_settings(config)
-        folder = home.expanduser() if home is not None else known_receipts(settings.home)
+        folder = home_of(home, settings) or known_receipts(settings.home)
         book = check_book(folder, keys_of(folder))
         account = account_of(book.lines)
         if as_json:

@@ -1,0 +1,265 @@
+"""The two folders of the client's image, and what to say when they are not mounted as they should.
+
+What a folder is, is looked up by `look`; what to say about it is decided apart from that.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fedota_proto.errors import FolderError
+
+_IN_MEMORY = frozenset({"tmpfs", "ramfs"})
+_ANONYMOUS = re.compile(r"/volumes/[0-9a-f]{64}/_data(/|$)")
+_ALL_IDS = 4_294_967_295
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """What a folder is a part of.
+
+    Parameters
+    ----------
+    at
+        Where it is mounted; ``/`` is the container's own file system.
+    kind
+        Of file system.
+    root
+        The folder in that file system.
+    """
+
+    at: str
+    kind: str
+    root: str = "/"
+
+    @property
+    def outlives(self) -> bool:
+        """Whether what is written there is still there when the container is removed."""
+        return (
+            self.at != "/" and self.kind not in _IN_MEMORY and _ANONYMOUS.search(self.root) is None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder as this process sees it.
+
+    Parameters
+    ----------
+    path
+        As it is named.
+    mount
+        That it is in.
+    exists, readable, writable, empty
+        For this process.
+    read_only
+        Whether the whole file system is.
+    owner, mode
+        Its owner's user id, and its permission bits.
+    """
+
+    path: Path
+    mount: Mount
+    exists: bool = True
+    readable: bool = True
+    writable: bool = True
+    empty: bool = False
+    read_only: bool = False
+    owner: int = 0
+    mode: int = 0o755
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whom this process runs as.
+
+    Parameters
+    ----------
+    user
+        User id.
+    rootless
+        Whether the engine maps user ids, as rootless Docker and Podman do.
+    """
+
+    user: int
+    rootless: bool = False
+
+
+def check_data(path: Path) -> None:
+    """Refuse a data folder that is not mounted, empty or unreadable.
+
+    Raises
+    ------
+    FolderError
+        With the part of the command that mends it.
+    """
+    _refuse(data_mistake(look(path), _caller()))
+
+
+def check_home(path: Path) -> None:
+    """Refuse a folder of the client's own in which its key would be lost.
+
+    Raises
+    ------
+    FolderError
+        With the part of the command that mends it.
+    """
+    _refuse(home_mistake(look(path), _caller()))
+
+
+def data_mistake(folder: Folder, caller: Caller) -> str:
+    """Say what is wrong with a data folder; empty if nothing is."""
+    path = folder.path
+    if not folder.exists and folder.mount.at != "/":
+        return f"There is no {path} in the folder that is mounted at {folder.mount.at}."
+    if not folder.exists:
+        return (
+            f'No data is mounted at {path}: add -v "$PWD/data:{path}:ro" to the command, with your '
+            "folder in place of $PWD/data."
+        )
+    if not folder.readable:
+        return f"The data in {path} cannot be read by {_who(caller)}: {_remedy(folder, caller)}"
+    if folder.empty:
+        return (
+            f"The data folder {path} is empty: check the folder before the first colon in "
+            f"-v FOLDER:{path}:ro; Docker makes one that is not there, empty."
+        )
+    return ""
+
+
+def home_mistake(folder: Folder, caller: Caller) -> str:
+    """Say what is wrong with the client's own folder; empty if nothing is."""
+    path = folder.path
+    add = f'mkdir -p fedota, and add -v "$PWD/fedota:{path}" to the command.'
+    if not folder.mount.outlives:
+        what = (
+            "is not on the host's disk"
+            if folder.exists and folder.mount.at != "/"
+            else "is not mounted"
+        )
+        return (
+            f"The client's folder {path} {what}: its key and receipts would be lost with the "
+            f"container, and with them the membership. Run {add}"
+        )
+    if folder.read_only:
+        return (
+            f"The client's folder {path} is mounted to be read alone: leave :ro out of its -v, "
+            "since the client's key and receipts are kept there."
+        )
+    if not folder.readable or not folder.writable:
+        return (
+            f"The client's folder {path} cannot be written by {_who(caller)}: "
+            f"{_remedy(folder, caller)}"
+        )
+    return ""
+
+
+def look(path: Path) -> Folder:
+    """Look at a folder; of one that is to be made still, at the nearest that is there."""
+    path = path.absolute()
+    mount = mount_of(path, _mounts())
+    there = next(part for part in (path, *path.parents) if os.path.exists(part))
+    status = there.stat()
+    enter = os.X_OK if there.is_dir() else 0
+    readable = os.access(there, os.R_OK | enter)
+    return Folder(
+        path=path,
+        mount=mount,
+        exists=there == path,
+        readable=readable,
+        writable=os.access(there, os.W_OK | enter),
+        empty=readable and there.is_dir() and next(iter(os.scandir(there)), None) is None,
+        read_only=bool(os.statvfs(there).f_flag & os.ST_RDONLY),
+        owner=status.st_uid,
+        mode=status.st_mode & 0o777,
+    )
+
+
+def mount_of(path: Path, mounts: Iterable[Mount]) -> Mount:
+    """Return the mount that a path is in: of those that it is below, the last and deepest."""
+    found = Mount("/", "overlay")
+    for mount in mounts:
+        if path.is_relative_to(mount.at) and len(mount.at) >= len(found.at):
+            found = mount
+    return found
+
+
+def read_mounts(text: str) -> list[Mount]:
+    """Read ``/proc/self/mountinfo``.
+
+    References
+    ----------
+    proc(5).
+    """
+    mounts = []
+    for line in text.splitlines():
+        fields, _, more = line.partition(" - ")
+        parts = fields.split(" ")
+        if len(parts) >= 5 and more:
+            mounts.append(Mount(_unescaped(parts[4]), more.split(" ")[0], _unescaped(parts[3])))
+    return mounts
+
+
+def is_rootless(uid_map: str) -> bool:
+    """Tell from ``/proc/self/uid_map`` whether user ids here are others on the host."""
+    lines = [line.split() for line in uid_map.splitlines() if line.strip()]
+    return bool(lines) and lines != [["0", "0", str(_ALL_IDS)]]
+
+
+def _who(caller: Caller) -> str:
+    return f"the user id {caller.user}, with which this container runs"
+
+
+def _remedy(folder: Folder, caller: Caller) -> str:
+    """Say how the container gets at a folder."""
+    if caller.rootless:
+        return (
+            "this engine is rootless, where user ids are mapped; with Podman put "
+            "--userns=keep-id beside --user, with rootless Docker put --user 0:0 in its place."
+        )
+    if _mode_allows(folder, caller.user):
+        return (
+            "its owner may, so that something else forbids it; on a machine with SELinux add z to "
+            f"the mount's options, as in -v FOLDER:{folder.path}:z."
+        )
+    if folder.owner == 0:
+        return (
+            "it belongs to root, as one does that Docker made since it was not there; make it "
+            'yourself (or chown it), and run with --user "$(id -u):$(id -g)".'
+        )
+    return (
+        f"it belongs to the user id {folder.owner}; run the command as that user, with "
+        '--user "$(id -u):$(id -g)".'
+    )
+
+
+def _mode_allows(folder: Folder, user: int) -> bool:
+    return folder.owner == user and folder.mode & 0o700 == 0o700
+
+
+def _refuse(mistake: str) -> None:
+    if mistake:
+        raise FolderError(mistake)
+
+
+def _mounts() -> list[Mount]:
+    try:
+        return read_mounts(Path("/proc/self/mountinfo").read_text(errors="replace"))
+    except OSError:
+        return []
+
+
+def _caller() -> Caller:
+    try:
+        uid_map = Path("/proc/self/uid_map").read_text()
+    except OSError:
+        uid_map = ""
+    return Caller(os.getuid(), is_rootless(uid_map))
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
