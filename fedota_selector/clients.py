@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from fedota_proto.doorkeeper import Caller
 from fedota_proto.errors import BusyError, InternalError, UnreachableError
 from fedota_proto.grpc_errors import from_refusal
 from fedota_proto.v1 import fl_intra_pb2 as intra
 from fedota_proto.v1 import fl_round_pb2 as pb
-from fedota_selector.doorkeeper import Caller
 from fedota_selector.file_cache import SpooledFile
 from fedota_selector.inbound import replaced_refusal
 from fedota_selector.sessions import Session

@@ -7,12 +7,12 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+from fedota_proto.doorkeeper import check_version
 from fedota_proto.errors import StreamError, UnreachableError
 from fedota_proto.grpc_errors import from_refusal
 from fedota_proto.v1 import fl_intra_pb2 as intra
 from fedota_proto.v1 import fl_round_pb2 as pb
 from fedota_proto.wire import TransferPiece, to_wire
-from fedota_selector.doorkeeper import check_version
 from fedota_selector.rounds import Rounds
 from fedota_selector.state import SelectorState
 from fedota_selector.uplink.stream import FromCoordinator

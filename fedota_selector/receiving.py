@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
 from typing import Any
 
+from fedota_proto.doorkeeper import Caller
 from fedota_proto.errors import (
     BusyError,
     InternalError,
@@ -23,7 +24,6 @@ from fedota_proto.v1 import fl_round_pb2 as pb
 from fedota_selector.aggregation import MergedUpdate
 from fedota_selector.buffer_pool import BufferPool
 from fedota_selector.byte_budget import Reservation
-from fedota_selector.doorkeeper import Caller
 from fedota_selector.state import SelectorState
 from fedota_selector.tasks import Answer, Task, TaskState, answer_for
 

@@ -10,11 +10,11 @@ import grpc
 import grpc.aio
 
 from fedota_proto.credential import METADATA_KEY
+from fedota_proto.doorkeeper import Caller, check_version
 from fedota_proto.errors import BusyError, UnreachableError
 from fedota_proto.v1 import fl_round_pb2 as pb
 from fedota_proto.wire import GO, read_update_message, server_chunk, to_wire
 from fedota_selector.clients import Clients
-from fedota_selector.doorkeeper import Caller, check_version
 from fedota_selector.receiving import Receiving
 from fedota_selector.sessions import HURRY_S, Delivery, Outgoing, Session
 from fedota_selector.state import SelectorState

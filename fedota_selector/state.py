@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from fedota_proto.credential import PROTOCOL, Challenges
+from fedota_proto.doorkeeper import Doorkeeper
 from fedota_proto.errors import UnreachableError
 from fedota_proto.running_mean import RunningMean
 from fedota_proto.v1 import fl_intra_pb2 as intra
@@ -16,7 +17,6 @@ from fedota_selector.admission import Admission
 from fedota_selector.aggregation import Aggregation, NewMean
 from fedota_selector.asks import Asks
 from fedota_selector.byte_budget import ByteBudget
-from fedota_selector.doorkeeper import Doorkeeper
 from fedota_selector.downlink.content import ContentStore
 from fedota_selector.file_cache import FileCache
 from fedota_selector.forwards import Forwards

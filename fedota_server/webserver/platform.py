@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Any
 
 from fedota_server.authority import PlatformHome
+from fedota_server.problem_folder import ProblemFolder
 from fedota_server.spawners.kept import KeptProcessSpawner
 from fedota_server.spawners.process import ProcessSpawner
 from fedota_server.webserver.accounts import Accounts
@@ -23,10 +25,13 @@ from fedota_server.webserver.platform_ports import PlatformPorts, platform_ports
 from fedota_server.webserver.problem_specs import ProblemSpecs
 from fedota_server.webserver.problems.problems import Problems
 from fedota_server.webserver.problems.use_cases import problem_folder
+from fedota_server.webserver.round_door import RoundDoor
+from fedota_server.webserver.round_service import RoundService
 from fedota_server.webserver.server_rows import ServerRows
 from fedota_server.webserver.settings import WebserverSettings
 from fedota_server.webserver.status_service import StatusService
 from fedota_server.webserver.supervisor import Supervisor
+from fedota_server.webserver.threads import in_thread
 
 
 class Platform:
@@ -102,18 +107,34 @@ class Platform:
         FedotaError
             The database cannot be brought up to date, or a port is taken.
         """
-        self.home.init()
-        await asyncio.to_thread(self.database.migrate)
+        _allow_many_connections()
+        await in_thread(self._prepare)
         with contextlib.closing(self.database):
             writer = EventWriter(self.database, self.wake)
             with contextlib.closing(writer):
                 status = StatusService(self.database, writer, self.live)
-                identity = await asyncio.to_thread(self.home.webserver_identity)
+                identity = self.home.webserver_identity()
                 ca_pem = self.home.authority().pem
-                async with status.serving(self.ports.status_address, identity, ca_pem):
+                rounds = RoundService(
+                    self.database, RoundDoor(self.database, self._folder), self.wake
+                )
+                round_listen = self.ports.round_listen(self.settings.public_host)
+                async with (
+                    status.serving(self.ports.status_address, identity, ca_pem),
+                    rounds.serving(round_listen, identity, ca_pem),
+                ):
                     self.supervisor = self._supervisor(status)
                     async with _background(self.supervisor.run(), self.jobs.run()):
                         yield
+
+    def _prepare(self) -> None:
+        """Make what is missing, and bring the database up to date."""
+        self.home.init()
+        self.home.webserver_identity()
+        self.database.migrate()
+
+    def _folder(self, problem_id: str) -> ProblemFolder:
+        return problem_folder(self.home, problem_id)
 
     def _supervisor(self, status: StatusService) -> Supervisor:
         return Supervisor(
@@ -121,10 +142,17 @@ class Platform:
             ProblemSpecs(self.home, self.settings, self.ports.status_address),
             status,
             self.live,
-            folder_of=lambda problem_id: problem_folder(self.home, problem_id),
+            folder_of=self._folder,
             spawner_of=lambda folder: KeptProcessSpawner(folder.state / "servers", folder.logs),
             keep_servers=self.settings.keep_servers,
         )
+
+
+def _allow_many_connections() -> None:
+    """Raise the number of open files to what the system allows: each coordinator needs some."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @asynccontextmanager

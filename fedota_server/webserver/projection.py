@@ -168,7 +168,7 @@ def _member(session: Session, problem_id: str, event: pb.Event) -> None:
         row.bound_unix_s = row.bound_unix_s or event.unix_s
     elif member.change == "ready":
         row.ready = True
-    elif member.change in ENDED or row.last_change not in ENDED:
+    elif row.last_change not in ENDED:  # whoever left is revoked by its coordinator afterwards
         row.last_change, row.last_change_unix_s = _text(member.change, 20), event.unix_s
         row.selector = _text(member.selector, 80) or row.selector
         row.ready = row.ready and member.change == CONNECTED

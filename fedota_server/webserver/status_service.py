@@ -24,6 +24,7 @@ from fedota_server.webserver.event_writer import Answered, EventWriter, Stands
 from fedota_server.webserver.live import Live
 from fedota_server.webserver.statuses import PUBLISHED
 from fedota_server.webserver.tables import CommandRow, ProblemRow
+from fedota_server.webserver.threads import in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class StatusService(rpc.FlStatusServicer):
         problem_id = peer_name(context).split(".")[1]
         report = self._reports.get(problem_id)
         if report is None:
-            await asyncio.to_thread(self._refuse_unless_published, problem_id)
+            await in_thread(self._refuse_unless_published, problem_id)
             made = ProblemReport(problem_id, self._database, self._writer, self._live)
             report = self._reports.setdefault(problem_id, made)
         async with contextlib.aclosing(report.report(request_iterator)) as commands:
@@ -148,7 +149,7 @@ class StatusService(rpc.FlStatusServicer):
         attached = {pid: report for pid, report in self._reports.items() if report.attached}
         if not attached:
             return
-        for row in await asyncio.to_thread(open_commands, self._database, list(attached)):
+        for row in await in_thread(open_commands, self._database, list(attached)):
             attached[row.problem_id].deliver(row)
 
     def _refuse_unless_published(self, problem_id: str) -> None:
@@ -190,7 +191,7 @@ class ProblemReport(ReportHost):
         DatabaseError
             The database does not answer.
         """
-        rows = await asyncio.to_thread(open_commands, self._database, [self.problem_id])
+        rows = await in_thread(open_commands, self._database, [self.problem_id])
         self._sent = {row.id for row in rows}
         return [as_command(row) for row in rows]
 

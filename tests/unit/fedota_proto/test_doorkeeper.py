@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from fedota_proto.credential import PROTOCOL, Challenges, SigningKey, make_credential
+from fedota_proto.doorkeeper import Caller, Doorkeeper, check_version
 from fedota_proto.errors import AuthenticationError, InviteError, VersionError
 from fedota_proto.invite import Invite, sign_invite
 from fedota_proto.v1 import fl_intra_pb2 as intra
 from fedota_proto.v1 import fl_records_pb2 as records_pb
-from fedota_selector.doorkeeper import Caller, Doorkeeper, check_version
 
 NODE = 7
 
