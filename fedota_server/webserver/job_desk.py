@@ -27,6 +27,7 @@ from fedota_server.webserver.problems.use_cases import find_problem, new_id, pro
 from fedota_server.webserver.settings import WebserverSettings
 from fedota_server.webserver.statuses import TRAINING, Status
 from fedota_server.webserver.tables import EvaluationRow, JobRow, ProblemRow
+from fedota_server.webserver.threads import in_thread
 from fedota_server.webserver.views.job import JobView
 
 logger = logging.getLogger(__name__)
@@ -112,11 +113,11 @@ class JobDesk:
     async def run(self) -> None:
         """Carry jobs out until cancelled; those under way are then killed."""
         self._loop = asyncio.get_running_loop()
-        await asyncio.to_thread(self._take_up)
+        await in_thread(self._take_up)
         try:
             while True:
                 self._woken.clear()
-                await asyncio.to_thread(self._queue_scores)
+                await in_thread(self._queue_scores)
                 await self._start_jobs()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_S):
@@ -129,7 +130,7 @@ class JobDesk:
 
     async def _start_jobs(self) -> None:
         while len(self._running) < self._parallel:
-            job = await asyncio.to_thread(self._take_next, list(self._running))
+            job = await in_thread(self._take_next, list(self._running))
             if job is None:
                 return
             task = asyncio.create_task(self._carry_out(job), name=f"job {job.id}")
@@ -143,7 +144,7 @@ class JobDesk:
             await asyncio.wait((working,))
             progress.end()
             await keeping
-            await asyncio.to_thread(self._finish, job, progress.steps, working)
+            await in_thread(self._finish, job, progress.steps, working)
         finally:
             working.cancel()
             keeping.cancel()
@@ -218,7 +219,8 @@ class JobDesk:
         """Have the newest model of each problem with a test file scored, once."""
         with self._database.session() as session:
             found = session.exec(_with_test_file()).all()
-        if not any(_unscored(session, row) for row in found):
+            behind = any(_unscored(session, row) for row in found)
+        if not behind:
             return
         with self._database.session() as session, session.begin():
             for row in session.exec(_with_test_file()).all():

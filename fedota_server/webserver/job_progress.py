@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from fedota_server.webserver.threads import in_thread
+
 Write = Callable[[Sequence[str], str], None]
 
 
@@ -57,4 +59,4 @@ class JobProgress:
             self._changed.clear()
             if self._over:
                 return
-            await asyncio.to_thread(self._write, self.steps, self._doing)
+            await in_thread(self._write, self.steps, self._doing)

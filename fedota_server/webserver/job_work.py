@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import os
@@ -28,6 +27,7 @@ from fedota_server.webserver.problems.draft_content import MODEL_FILE
 from fedota_server.webserver.problems.publishing import content_of
 from fedota_server.webserver.problems.use_cases import problem_folder
 from fedota_server.webserver.tables import EvaluationRow, JobRow, ProblemRow
+from fedota_server.webserver.threads import in_thread
 
 TEST_FILE = "test file"
 _HASH_READ_BYTES = 1 << 20
@@ -106,9 +106,9 @@ class JobWork:
         model, out = place / MODEL_FILE, place / "out"
         out.mkdir()
         with progress.step("Keras loads the model"):
-            await asyncio.to_thread(_link_model, folder, model, sha256)
+            await in_thread(_link_model, folder, model, sha256)
             await jobs.client("inspect", "--model", as_argument(model), "--out", as_argument(out))
-        manifest, layers = await asyncio.to_thread(self._take_over_model, job, folder, out, sha256)
+        manifest, layers = await in_thread(self._take_over_model, job, folder, out, sha256)
         progress.say(f"Keras loaded the model: {len(layers)} layers")
         return JobOutcome(f"The model is fine: {len(manifest.arrays)} arrays will be federated.")
 
@@ -153,7 +153,7 @@ class JobWork:
         progress: JobProgress,
     ) -> JobOutcome:
         of = str(job.result.get("of"))
-        problem, test_file = await asyncio.to_thread(self._snapshot, job, folder, place, of)
+        problem, test_file = await in_thread(self._snapshot, job, folder, place, of)
         workplace = place / "work"
         workplace.mkdir()
         run = DryRun(
@@ -168,7 +168,7 @@ class JobWork:
             with progress.step("your test file is scored"):
                 _, scored = await _score_table(jobs, place, run.aggregated, folder.test_path)
             progress.say(f"your test file was scored ({metrics_words(scored)})")
-        await asyncio.to_thread(self._note_dry_run, job.problem_id, of)
+        await in_thread(self._note_dry_run, job.problem_id, of)
         return JobOutcome("The dry run passed.", {"metrics": metrics})
 
     def _snapshot(
@@ -205,16 +205,14 @@ class JobWork:
         jobs: JobRunner,
         progress: JobProgress,
     ) -> JobOutcome:
-        key = await asyncio.to_thread(_link_newest, folder, place / "arrays.safetensors")
+        key = await in_thread(_link_newest, folder, place / "arrays.safetensors")
         if key is None:
             return JobOutcome("This round's model was scored before a roll-back led to it.")
         with progress.step(f"the model of round {key.server_round} is scored"):
             examples, metrics = await _score_table(
                 jobs, folder.folder, place / "arrays.safetensors", folder.test_path
             )
-        await asyncio.to_thread(
-            self._keep_score, job.problem_id, folder, key, float(examples), metrics
-        )
+        await in_thread(self._keep_score, job.problem_id, folder, key, float(examples), metrics)
         progress.say(f"round {key.server_round}: {metrics_words(metrics)}")
         return JobOutcome(
             f"The model of round {key.server_round} was scored.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,16 @@ from fedota_server.webserver.permissions import Actor, Role
 @pytest.fixture
 def desk(database: Database, tmp_path: Path) -> WebDesk:
     return WebDesk(database, tmp_path)
+
+
+@pytest.fixture
+def plain_desk(migrated_file: Path, tmp_path: Path) -> Iterator[WebDesk]:
+    """A desk over SQLite alone, for what no database decides."""
+    copied = tmp_path / "plain.db"
+    shutil.copyfile(migrated_file, copied)
+    database = Database(f"sqlite:///{copied}")
+    yield WebDesk(database, tmp_path)
+    database.close()
 
 
 @pytest.fixture
