@@ -14,6 +14,7 @@ from fedota_server.webserver.api.context import Asker, Limit, Offset, ThePlatfor
 from fedota_server.webserver.api.models import answer_model
 from fedota_server.webserver.api.problems import ChangeAnswer, Many, ServerAnswer
 from fedota_server.webserver.audit import AuditEntry
+from fedota_server.webserver.doctor import Doctor, Finding
 from fedota_server.webserver.permissions import Action, Role, require
 from fedota_server.webserver.registration_rules import RegistrationView
 from fedota_server.webserver.views import Page, ServerView
@@ -21,6 +22,7 @@ from fedota_server.webserver.views import Page, ServerView
 router = APIRouter(prefix="/admin", tags=["administration"])
 
 AccountPage: Any = answer_model(Page[Account])
+FindingAnswer: Any = answer_model(Finding)
 RegistrationAnswer: Any = answer_model(RegistrationView)
 
 
@@ -131,6 +133,13 @@ def read_audit(
     return platform.audit.entries(
         actor, problem_id=problem_id, who=who, action=action, before_id=before, limit=limit
     )
+
+
+@router.get("/health", response_model=list[FindingAnswer])
+def read_health(platform: ThePlatform, actor: Asker) -> list[Finding]:
+    """Look the installation over, as `fedota doctor`; takes a few seconds."""
+    require(actor, Action.SEE_SERVERS)
+    return Doctor(platform.settings).checks()
 
 
 @router.get("/registration", response_model=RegistrationAnswer)

@@ -6,9 +6,18 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from fedota_proto.release import release
-from fedota_server.webserver.api import account, administration, drafts, jobs, memberships, problems
+from fedota_server.webserver.api import (
+    account,
+    administration,
+    client,
+    drafts,
+    jobs,
+    memberships,
+    problems,
+)
 from fedota_server.webserver.api.answers import ERRORS, answer_errors
 from fedota_server.webserver.api.body_limit import BodyLimit
+from fedota_server.webserver.client_files import ClientFiles
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.receiving import Receiver
 
@@ -49,11 +58,13 @@ def build_api(platform: Platform) -> FastAPI:
     api.state.platform = platform
     settings = platform.settings
     api.state.receiver = Receiver(settings.home / "uploads", settings.model_max_bytes)
+    api.state.client_files = ClientFiles(settings.home)
     for router in (
         account.router,
         problems.router,
         drafts.router,
         memberships.router,
+        client.router,
         jobs.router,
         administration.router,
     ):

@@ -260,3 +260,11 @@ def test_a_token_for_ones_own_scripts(lab: ApiLab) -> None:
     listed = lab.ask("Sara", "GET", "/account/tokens")
     assert made["token"] not in listed.text
     assert [token["name"] for token in listed.json()] == ["second", "tests"]
+
+
+def test_the_client_is_installed_from_the_platform(lab: ApiLab) -> None:
+    told = lab.get("Hans", "/client")
+    base = "http://127.0.0.1:8501/client"
+    assert told["wheel"].startswith(f"{base}/fedota-")
+    assert f"#sha256={told['sha256']}" in told["install_command"]
+    assert told["constraints"] == f"{base}/constraints.txt"

@@ -14,6 +14,7 @@ from support.accounts import PASSWORD
 from support.api import TOML, ApiLab, opened_api, published
 
 from fedota_server.webserver.api import build_api
+from fedota_server.webserver.doctor import Doctor, Finding, State
 from fedota_server.webserver.tables import CommandRow, ServerRow
 
 # Mia holds data and takes no part, Hans takes part; Otto sets other problems, Sara set this one;
@@ -111,6 +112,8 @@ TABLE = (
     Row("DELETE", f"{P}/memberships/{{user_id}}", OWNER),
     Row("GET", "/jobs/{job_id}", OWNER),
     Row("GET", f"{P}/jobs", OWNER),
+    Row("GET", "/client", EVERYBODY),
+    Row("GET", "/admin/health", ADMIN),
     Row("GET", "/admin/users", ADMIN),
     Row("POST", "/admin/users", ADMIN, json(email="n@example.org", name="New", roles=["holder"])),
     Row("PUT", "/admin/users/{user_id}/roles", ADMIN, json(roles=["holder"])),
@@ -165,8 +168,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 
 @pytest.fixture
-def lab(prepared: Prepared, tmp_path: Path) -> Iterator[ApiLab]:
+def lab(prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiLab]:
     """The same platform, for one test to change."""
+    monkeypatch.setattr(Doctor, "checks", lambda _: [Finding("disk", State.OK, "60 GB are free")])
     shutil.copytree(prepared.home, tmp_path / "home")
     with opened_api(tmp_path / "home", people=prepared.tokens) as lab:
         yield lab
