@@ -153,12 +153,11 @@ def free_ports(
     found: list[int] = []
     lowest, highest = span
     taken = set(taken)
-    candidates = [port for port in range(lowest, highest + 1) if port not in taken]
-    secrets.SystemRandom().shuffle(candidates)
-    for port in candidates:
+    first = lowest + secrets.randbelow(highest - lowest + 1)
+    for port in (*range(first, highest + 1), *range(lowest, first)):
         if len(found) == count:
             break
-        if is_free(port):
+        if port not in taken and is_free(port):
             found.append(port)
     if len(found) == count:
         return found
