@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.starlette import App
 
 from fedota_server.webserver.api import build_api
@@ -31,7 +31,6 @@ from ui.script_errors import quieten_streamlit, show_script_error
 from ui.theme.options import set_options
 
 _SCRIPT = Path(__file__).with_name("app.py")
-_LOGGER = logging.getLogger(__name__)
 
 
 def build_app(platform: Platform) -> App:
@@ -51,6 +50,8 @@ def build_app(platform: Platform) -> App:
     site = Site(platform, cookie)
     set_options(platform.settings, secrets.token_urlsafe(32))
     quieten_streamlit()
+    # Else the first to come would be shown the folder of that name in place of our navigation.
+    PagesManager.uses_pages_directory = False
 
     @asynccontextmanager
     async def lifespan(app: App) -> AsyncIterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import ssl
 import time
@@ -12,6 +13,8 @@ import httpx
 import psutil
 import pytest
 import websockets
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from support.programs import Finished, command, environment
 from support.up import EMAIL, MODULE, Up, unused_port, up_running
 from support.waiting import until
@@ -60,16 +63,36 @@ async def test_the_code_is_printed_only_until_there_is_an_administrator(tmp_path
         assert (await browser.get("/")).status_code == 200  # the session outlives the process
 
 
+def _page(up: Up, browser: httpx.AsyncClient) -> websockets.connect:
+    """Open a page's connection, as whoever is signed in in a browser."""
+    return websockets.connect(
+        up.url.replace("http", "ws") + "/_stcore/stream",
+        origin=websockets.Origin(up.url),
+        additional_headers={"Cookie": "; ".join(f"{k}={v}" for k, v in browser.cookies.items())},
+        subprotocols=[websockets.Subprotocol("streamlit")],
+    )
+
+
+async def test_the_first_page_that_is_opened_is_the_one_that_was_asked_for(up: Up) -> None:
+    shown: list[ForwardMsg] = []
+    async with up.browser() as browser:
+        await up.set_up(browser)
+        async with _page(up, browser) as page, asyncio.timeout(30):
+            asked = BackMsg()
+            asked.rerun_script.page_name = "users"
+            await page.send(asked.SerializeToString())
+            while not shown or shown[-1].WhichOneof("type") != "script_finished":
+                shown.append(ForwardMsg.FromString(await page.recv(decode=False)))
+    kinds = {one.WhichOneof("type") for one in shown}
+    assert "page_not_found" not in kinds
+    assert "navigation" in kinds
+    assert "Users" in {one.delta.new_element.heading.body for one in shown}
+
+
 async def test_ctrl_c_ends_it_within_seconds_also_with_an_open_page(up: Up) -> None:
     async with up.browser() as browser:
         await up.set_up(browser)
-        (cookie,) = [f"{name}={value}" for name, value in browser.cookies.items()]
-        async with websockets.connect(
-            up.url.replace("http", "ws") + "/_stcore/stream",
-            origin=websockets.Origin(up.url),
-            additional_headers={"Cookie": cookie},
-            subprotocols=[websockets.Subprotocol("streamlit")],
-        ):
+        async with _page(up, browser):
             began = time.monotonic()
             up.program.send(signal.SIGINT)
             assert await up.program.ended(15.0) == 130
