@@ -76,9 +76,9 @@ def _show_failure(service: Platform, actor: Actor, view: ProblemView) -> None:
 def _show_tab(name: str, service: Platform, actor: Actor, view: ProblemView) -> None:
     match name:
         case "Progress":
-            show_progress(service, actor, view, live=view.status in TRAINING)
+            show_progress(service, view, live=view.status in TRAINING)
         case "Rounds":
-            show_history(service, actor, view)
+            show_history(service, view)
         case "Model":
             show_models(service, actor, view)
         case "About":
@@ -88,7 +88,7 @@ def _show_tab(name: str, service: Platform, actor: Actor, view: ProblemView) -> 
         case "Servers":
             show_servers(service, actor, view)
         case _:
-            show_changes(service, actor, view)
+            show_changes(service, view)
 
 
 def _show() -> None:
@@ -108,7 +108,7 @@ def _show() -> None:
     with told():
         view = service.problems.view(actor, problem_id)
         _show_heading(view)
-        show_live(service, actor, view)
+        show_live(service, view)
         show_actions(service, actor, view)
         _show_failure(service, actor, view)
         names = _tabs(view)

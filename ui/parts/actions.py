@@ -14,6 +14,7 @@ from ui.parts import confirm
 from ui.parts.links import go
 from ui.parts.told import say_after_rerun, told
 from ui.parts.words import ago, count, plain
+from ui.session import account
 
 COMMAND_WORDS = {
     "pause": "Pause",
@@ -40,9 +41,9 @@ def show_actions(platform: Platform, actor: Actor, view: ProblemView) -> None:
         if Action.STOP in may and _button("Stop", "stop"):
             _ask_to_stop(platform, actor, view)
         if Action.ROLL_BACK in may and _button("Roll back", "undo"):
-            _ask_to_roll_back(platform, actor, view)
+            _ask_to_roll_back(platform, view)
         if Action.SCALE in may and _button("Scale", "dns"):
-            _ask_to_scale(platform, actor, view)
+            _ask_to_scale(platform, view)
         if Action.ARCHIVE in may and _button("Archive", "inventory_2"):
             _ask_to_archive(platform, actor, view)
     _show_open_commands(view)
@@ -103,13 +104,13 @@ def _ask_to_archive(platform: Platform, actor: Actor, view: ProblemView) -> None
     )
 
 
-def _ask_to_roll_back(platform: Platform, actor: Actor, view: ProblemView) -> None:
-    st.dialog("Roll back to an earlier round?")(roll_back_fields)(platform, actor, view)
+def _ask_to_roll_back(platform: Platform, view: ProblemView) -> None:
+    st.dialog("Roll back to an earlier round?")(roll_back_fields)(platform, view)
 
 
-def roll_back_fields(platform: Platform, actor: Actor, view: ProblemView) -> None:
+def roll_back_fields(platform: Platform, view: ProblemView) -> None:
     """Show the rounds that can be rolled back to, and what that means; roll back on the button."""
-    pid = view.problem_id
+    actor, pid = account().actor, view.problem_id
     with told():
         rounds = list(platform.problems.kept_rounds(actor, pid).state)[::-1]
         earlier = [one for one in rounds if one < view.completed_round] or rounds
@@ -136,12 +137,13 @@ def roll_back_fields(platform: Platform, actor: Actor, view: ProblemView) -> Non
             st.rerun()
 
 
-def _ask_to_scale(platform: Platform, actor: Actor, view: ProblemView) -> None:
-    st.dialog("Change the number of selectors")(scale_fields)(platform, actor, view)
+def _ask_to_scale(platform: Platform, view: ProblemView) -> None:
+    st.dialog("Change the number of selectors")(scale_fields)(platform, view)
 
 
-def scale_fields(platform: Platform, actor: Actor, view: ProblemView) -> None:
+def scale_fields(platform: Platform, view: ProblemView) -> None:
     """Show how many selectors there are and what a change means; change it on the button."""
+    actor = account().actor
     st.markdown(
         "Selectors hold the clients' connections. When one is taken away, its clients move to the "
         "others; a report that it held is sent again."

@@ -6,12 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from fedota_server.webserver.audit import AuditEntry
-from fedota_server.webserver.permissions import Actor
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.views import ProblemView
 from ui.parts.pager import show_older_and_newest
 from ui.parts.told import told
 from ui.parts.words import day_and_time, reader_zone
+from ui.session import account
 
 _A_PAGE = 50
 
@@ -33,7 +33,7 @@ def changes_frame(entries: list[AuditEntry]) -> pd.DataFrame:
     )
 
 
-def show_changes(platform: Platform, actor: Actor, view: ProblemView) -> None:
+def show_changes(platform: Platform, view: ProblemView) -> None:
     """Show the newest, and older ones on demand."""
 
     @st.fragment
@@ -41,7 +41,7 @@ def show_changes(platform: Platform, actor: Actor, view: ProblemView) -> None:
         place = f"changes_before_{view.problem_id}"
         with told():
             entries = platform.audit.entries(
-                actor,
+                account().actor,
                 problem_id=view.problem_id,
                 before_id=st.session_state.get(place),
                 limit=_A_PAGE + 1,

@@ -15,7 +15,7 @@ from ui.theme.palette import CHART_COLOURS
 
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
 
-HEIGHT = 260
+HEIGHT = 270
 _GOOD, _AMBER, _BLUE, _ROSE, _GREY = (*CHART_COLOURS[:4], CHART_COLOURS[7])
 _PARTICIPATION = {"counted": _GOOD, "rejected": _ROSE, "failed": _AMBER, "dropped": _GREY}
 _STAGE_COLOURS = {"selection": _GREY, "configuration": _AMBER, "reporting": _GOOD}
@@ -24,12 +24,18 @@ _TRAFFIC = {"received": _GOOD, "sent": _BLUE}
 
 def _legend() -> alt.Legend:
     return alt.Legend(
-        orient="top", title=None, labelLimit=140, symbolSize=60, columnPadding=12, columns=2
+        orient="top",
+        title=None,
+        labelLimit=140,
+        symbolSize=60,
+        columnPadding=12,
+        columns=2,
+        offset=6,
     )
 
 
 def _round_axis() -> alt.X:
-    axis = alt.Axis(format="d", tickMinStep=1, grid=False)
+    axis = alt.Axis(format="d", tickMinStep=1, grid=False, titlePadding=4)
     scale = alt.Scale(nice=False, zero=False, padding=8)
     return alt.X("server_round:Q", title="server round", axis=axis, scale=scale)
 
@@ -164,7 +170,11 @@ def _stacked(
     # An attempt has a bar of its own, below which the number of its round stands.
     numbers = json.dumps([str(one.server_round) for one in _oldest_first(rounds)])
     labels = alt.Axis(
-        labelAngle=0, labelOverlap=True, grid=False, labelExpr=f"{numbers}[datum.value]"
+        labelAngle=0,
+        labelOverlap=True,
+        grid=False,
+        titlePadding=4,
+        labelExpr=f"{numbers}[datum.value]",
     )
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
     chart: alt.Chart = (

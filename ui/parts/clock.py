@@ -110,11 +110,12 @@ def show_clock(clock: ClockView) -> None:
     """Show the sentence, the stages, and a bar of what has come."""
     share = share_here(clock)
     bar = (
-        f'<div class="fedota-bar" role="progressbar" aria-label="What has come" '
-        f'aria-valuenow="{share:.0%}"><span style="width:{share:.1%}"></span></div>'
+        f'<div class="fedota-bar" role="progressbar" aria-label="What has come, in per cent" '
+        f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share * 100:.0f}">'
+        f'<span style="width:{share:.1%}"></span></div>'
     )
     st.html(
-        f'<p class="fedota-clock" role="status">{escape(clock_words(clock))}</p>'
+        f'<p class="fedota-clock">{escape(clock_words(clock))}</p>'
         f"{bar}{stages_html(clock.stage, stage_notes(clock))}"
     )
     if clock.age_s > STALE_AFTER_S:

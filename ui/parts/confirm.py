@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from ui.parts.told import say_after_rerun, told
+from ui.session import account
 
 
 def ask_first(
@@ -36,6 +37,7 @@ def ask_first(
 
     @st.dialog(question)
     def dialog() -> None:
+        account()  # whoever was signed out while the dialog stood open does nothing any more
         st.markdown(consequences)
         with st.container(horizontal=True):
             agreed = st.button(yes, type="primary", key="confirm_yes")

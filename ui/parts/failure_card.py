@@ -93,7 +93,7 @@ def _remedy(view: ProblemView) -> str:
 
 def show_failure(failure: Failure) -> None:
     """Show the card."""
-    with st.container(border=True):
+    with st.container(border=True, key="failure"):
         st.markdown(f"#### :red[:material/error:] Training failed: {plain(failure.where)}")
         st.markdown(f"**What happened.** {plain(failure.what)}")
         st.markdown(f"**What to do.** {plain(failure.remedy)}")

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import streamlit as st
 
-from fedota_server.webserver.permissions import Actor
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.views import ProblemView
 from ui.parts.pager import show_older_and_newest
 from ui.parts.progress import show_nothing_yet
 from ui.parts.rounds_table import ROUNDS_A_PAGE, show_rounds
 from ui.parts.told import told
+from ui.session import account
 
 
-def show_history(platform: Platform, actor: Actor, view: ProblemView) -> None:
+def show_history(platform: Platform, view: ProblemView) -> None:
     """Show the newest rounds, and older ones on demand."""
 
     @st.fragment
     def page() -> None:
         place = f"rounds_before_{view.problem_id}"
         with told():
+            actor = account().actor
             rounds = platform.problems.rounds(
                 actor,
                 view.problem_id,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from fedota_server.webserver.permissions import Actor
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.views import JobView
 from ui.parts.told import paragraphs, told
 from ui.parts.words import duration, plain
+from ui.session import account
 
 EVERY_S = 1.0
 
@@ -38,13 +38,13 @@ def show_job(job: JobView) -> None:
             st.markdown(plain(job.message))
 
 
-def follow_job(platform: Platform, actor: Actor, job: JobView) -> None:
+def follow_job(platform: Platform, job: JobView) -> None:
     """Show a job that has not ended, anew every second; at its end the page is run anew.
 
     Parameters
     ----------
-    platform, actor
-        Whom to ask, and who asks.
+    platform
+        Whom to ask.
     job
         As it was last seen.
     """
@@ -55,7 +55,7 @@ def follow_job(platform: Platform, actor: Actor, job: JobView) -> None:
     @st.fragment(run_every=EVERY_S)
     def follow() -> None:
         with told():
-            now = platform.jobs.view(actor, job.job_id)
+            now = platform.jobs.view(account().actor, job.job_id)
             if now.over:
                 st.rerun(scope="app")
             show_job(now)

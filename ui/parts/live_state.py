@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from fedota_server.webserver.permissions import Action, Actor
+from fedota_server.webserver.permissions import Action
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.statuses import TRAINING, Status
 from fedota_server.webserver.views import ProblemView
 from ui.parts.clock import show_clock
 from ui.parts.told import told
 from ui.parts.words import count, plain
+from ui.session import account
 
 WHILE_SERVED_S = 1.5
 WHILE_READY_S = 10.0
@@ -67,14 +68,14 @@ def _stamp(view: ProblemView) -> tuple[object, ...]:
     )
 
 
-def show_live(platform: Platform, actor: Actor, view: ProblemView) -> None:
+def show_live(platform: Platform, view: ProblemView) -> None:
     """Show what happens now, over and over; where the status changes the page is run anew."""
     every = every_s(view)
 
     @st.fragment(run_every=every)
     def live() -> None:
         with told():
-            now = platform.problems.view(actor, view.problem_id)
+            now = platform.problems.view(account().actor, view.problem_id)
             if _stamp(now) != _stamp(view):
                 st.rerun(scope="app")
             _show_now(platform, now)

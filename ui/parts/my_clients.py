@@ -16,6 +16,7 @@ from ui.parts.download_link import download_link
 from ui.parts.empty import show_empty
 from ui.parts.told import say_after_rerun, told
 from ui.parts.words import ago, count, plain, size_words, when
+from ui.session import account
 
 CLIENTS_MAX = 20
 EVERY_S = 3.0
@@ -28,7 +29,7 @@ def show_my_clients(platform: Platform, actor: Actor, view: ProblemView) -> None
     @st.fragment(run_every=EVERY_S)
     def states() -> None:
         with told():
-            clients = platform.memberships.clients(actor, view.problem_id)
+            clients = platform.memberships.clients(account().actor, view.problem_id)
             if not clients:
                 show_empty(
                     "No client yet",

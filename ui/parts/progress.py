@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from fedota_server.webserver.permissions import Actor
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.statuses import Status
 from fedota_server.webserver.views import EvaluationView, ProblemView, RoundView
@@ -17,6 +16,7 @@ from ui.parts.empty import show_empty
 from ui.parts.rounds_table import ROUNDS_A_PAGE
 from ui.parts.told import told
 from ui.parts.words import duration, plain
+from ui.session import account
 
 EVERY_S = 4.0
 _METRICS_SHOWN = 5
@@ -106,13 +106,13 @@ def show_nothing_yet(view: ProblemView) -> None:
     show_empty("No round yet", words, "timeline")
 
 
-def show_progress(platform: Platform, actor: Actor, view: ProblemView, *, live: bool) -> None:
+def show_progress(platform: Platform, view: ProblemView, *, live: bool) -> None:
     """Show figures and charts; while it trains, anew every few seconds."""
 
     @st.fragment(run_every=EVERY_S if live else None)
     def progress() -> None:
         with told():
-            pid = view.problem_id
+            actor, pid = account().actor, view.problem_id
             now = platform.problems.view(actor, pid) if live else view
             rounds = platform.problems.rounds(actor, pid, limit=ROUNDS_A_PAGE)
             if not rounds:

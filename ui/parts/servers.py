@@ -13,6 +13,7 @@ from ui.parts.badges import SERVER_COLOURS, badge
 from ui.parts.empty import show_empty
 from ui.parts.told import told
 from ui.parts.words import count, plain, when
+from ui.session import account
 
 _LINES = (50, 200, 1000)
 
@@ -31,7 +32,7 @@ def show_servers(platform: Platform, actor: Actor, view: ProblemView) -> None:
         with st.grid(min_column_width=260, gap="small"):
             for one in servers:
                 _show_server(one)
-        _show_log(platform, actor, view, servers)
+        _show_log(platform, view, servers)
 
 
 def _show_server(one: ServerView) -> None:
@@ -45,9 +46,7 @@ def _show_server(one: ServerView) -> None:
             st.caption(plain(one.detail))
 
 
-def _show_log(
-    platform: Platform, actor: Actor, view: ProblemView, servers: Sequence[ServerView]
-) -> None:
+def _show_log(platform: Platform, view: ProblemView, servers: Sequence[ServerView]) -> None:
     @st.fragment
     def log() -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -55,7 +54,7 @@ def _show_log(
             lines = st.selectbox("Last lines", _LINES, key="log_lines", width=140)
             st.button("Read again", icon=":material/refresh:", key="log_again")
         with told():
-            text = platform.problems.logs(actor, view.problem_id, name, lines)
+            text = platform.problems.logs(account().actor, view.problem_id, name, lines)
             if text.strip():
                 st.code(text, language=None, height=420, wrap_lines=True)
             else:

@@ -86,6 +86,7 @@ _RULES = f"""
 .fedota-button:hover, .fedota-button:focus-visible {{ border-color: {ACCENT}; color: {ACCENT}; }}
 .fedota-clock {{ font-size: 1.05rem; font-variant-numeric: tabular-nums; max-width: 58rem; }}
 
+.st-key-failure {{ border-left: .3rem solid {BAD} !important; }}
 [data-testid="stMainBlockContainer"] {{ padding-top: 4rem; max-width: 76rem; }}
 [class*="st-key-card_"] [data-testid="stPageLink-NavLink"] {{ padding-left: 0; }}
 [class*="st-key-card_"] [data-testid="stPageLink-NavLink"] * {{ white-space: normal; }}

@@ -109,9 +109,8 @@ def _fields_script() -> None:
     from ui.parts import actions
     from ui.session import account, platform
 
-    actor = account().actor
-    view = platform().problems.view(actor, st.query_params["id"])
-    getattr(actions, st.query_params["fields"])(platform(), actor, view)
+    view = platform().problems.view(account().actor, st.query_params["id"])
+    getattr(actions, st.query_params["fields"])(platform(), view)
 
 
 def _fields(pid: str, name: str) -> AppTest:

@@ -30,7 +30,7 @@ def show(platform: Platform, actor: Actor, draft: DraftView) -> None:
         st.rerun()
     job = draft.model_job
     if job is not None and not job.over:
-        follow_job(platform, actor, job)
+        follow_job(platform, job)
     elif draft.model is None:
         st.markdown("In Keras, compile the model before you save it:")
         st.code(_EXAMPLE, language="python")

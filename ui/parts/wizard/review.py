@@ -83,7 +83,7 @@ def _show_dry_run(platform: Platform, actor: Actor, draft: DraftView) -> None:
     )
     job = draft.dry_run_job
     if job is not None and not job.over:
-        follow_job(platform, actor, job)
+        follow_job(platform, job)
         return
     if job is not None and (job.state == "failed" or draft.dry_run_passed):
         show_job(job)

@@ -60,19 +60,22 @@ def choose_step(draft: DraftView) -> Step:
 
     The choice stands in the page's address, so that the form can be left and taken up again.
     """
-    key = f"{_KEY}_{draft.problem_id}"
+    # A step that the form itself goes to is shown by new buttons: the old ones, in the browser,
+    # may still tell the step that was left.
+    turn_key = f"{_KEY}_turn_{draft.problem_id}"
+    turn: int = st.session_state.setdefault(turn_key, 0)
     asked = st.session_state.pop(_NEXT, "")
-    if key not in st.session_state and not asked:
-        asked = st.query_params.get(_KEY, "")
-        asked = asked if asked in _BY_NAME else _first_open(draft)
     if asked:
-        st.session_state[key] = asked
+        turn = st.session_state[turn_key] = turn + 1
+    else:
+        asked = st.query_params.get(_KEY, "")
     chosen = st.segmented_control(
         "Steps",
         [step.name for step in STEPS],
+        default=asked if asked in _BY_NAME else _first_open(draft),
         required=True,
         format_func=lambda name: _label(draft, name),
-        key=key,
+        key=f"{_KEY}_{draft.problem_id}_{turn}",
         label_visibility="collapsed",
         wrap=True,
     )
