@@ -56,6 +56,8 @@ def up(
         )
     if settings.keep_servers:
         context.say("The problems' servers go on; the next `fedota up` takes them up again.")
+    else:
+        context.say("The problems' servers have ended; the next `fedota up` starts them again.")
     if ended_by == signal.SIGINT:
         raise KeyboardInterrupt
 
