@@ -297,12 +297,12 @@ class WebDesk:
                 session.add(row)
                 session.flush()
 
-    async def work_off(self) -> None:
+    async def work_off(self, timeout_s: float = DEADLINE_S) -> None:
         """Run the job desk until no job is left."""
-        await work_off(self.jobs, self.database)
+        await work_off(self.jobs, self.database, timeout_s)
 
 
-async def work_off(jobs: JobDesk, database: Database) -> None:
+async def work_off(jobs: JobDesk, database: Database, timeout_s: float = DEADLINE_S) -> None:
     """Run a job desk until no job is left."""
 
     def left() -> bool:
@@ -312,7 +312,7 @@ async def work_off(jobs: JobDesk, database: Database) -> None:
 
     running = asyncio.create_task(jobs.run())
     try:
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(timeout_s):
             while await asyncio.to_thread(left):
                 await asyncio.wait((running,), timeout=0.02)
                 assert not running.done(), running.exception()
