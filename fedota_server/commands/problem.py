@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from fedota_proto.credential import write_secret
+from fedota_proto.data_format import DataFormat, TableFormat
 from fedota_proto.errors import FolderError, ModelFileError, ProblemFileError
 from fedota_proto.manifest import Manifest
 from fedota_proto.model_file import check_model_file
@@ -143,7 +144,7 @@ def _checked_file(context: CommandContext, folder: ProblemFolder) -> Problem:
     context.say(
         f"{PROBLEM_FILE}: {problem.strategy.name}, {rules.rounds} rounds, goal "
         f"{rules.goal_count}, at least {rules.minimum_reports} reports, "
-        f"{len(problem.data.inputs)} columns to predict {problem.data.target.name}"
+        f"{_data_words(problem.data)}"
     )
     return problem
 
@@ -171,6 +172,11 @@ async def _check(context: CommandContext, folder: ProblemFolder, problem: Proble
                 step=lambda text: context.step(f"dry run: {text}"),
                 say=lambda text: context.say(f"dry run: {text}"),
             )
+
+
+def _data_words(data: DataFormat) -> str:
+    given = f"{len(data.inputs)} columns" if isinstance(data, TableFormat) else data.kind
+    return f"{given} to predict {', '.join(data.target_names)}"
 
 
 def _model_words(manifest: Manifest) -> str:

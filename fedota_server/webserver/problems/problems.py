@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fedota_server.webserver.problems.catalogue import Catalogue
+from fedota_server.webserver.problems.draft_life import DraftLife
 from fedota_server.webserver.problems.draft_reading import DraftReading
 from fedota_server.webserver.problems.drafts import Drafts
 from fedota_server.webserver.problems.members_reading import MembersReading
@@ -14,6 +15,7 @@ from fedota_server.webserver.problems.rounds_reading import RoundsReading
 
 class Problems(
     Drafts,
+    DraftLife,
     ModelIntake,
     Publishing,
     DraftReading,
