@@ -9,20 +9,13 @@ import streamlit as st
 from fedota_server.webserver.permissions import Action, Actor
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.problems.drafts import SELECTORS_MAX
-from fedota_server.webserver.views import CommandView, ProblemView
+from fedota_server.webserver.views import ProblemView
 from ui.parts import confirm
+from ui.parts.answers import show_answers, watch_answer
 from ui.parts.links import go
 from ui.parts.told import say_after_rerun, told
-from ui.parts.words import ago, count, plain
+from ui.parts.words import count
 from ui.session import account
-
-COMMAND_WORDS = {
-    "pause": "Pause",
-    "resume": "Resume",
-    "stop": "Stop",
-    "roll_back_to": "Roll back",
-    "revoke": "Revoke a membership",
-}
 
 
 def show_actions(platform: Platform, actor: Actor, view: ProblemView) -> None:
@@ -35,9 +28,12 @@ def show_actions(platform: Platform, actor: Actor, view: ProblemView) -> None:
         if Action.START in may and _button("Start", "play_arrow", first=True):
             _now(lambda: service.start(actor, pid), "Starting: the servers come up.")
         if Action.RESUME in may and _button("Resume", "play_arrow", first=True):
-            _now(lambda: service.resume(actor, pid), "Resuming.")
+            _now(lambda: watch_answer(pid, service.resume(actor, pid)), "Resuming.")
         if Action.PAUSE in may and _button("Pause", "pause"):
-            _now(lambda: service.pause(actor, pid), "It pauses after the open round.")
+            _now(
+                lambda: watch_answer(pid, service.pause(actor, pid)),
+                "It pauses after the open round.",
+            )
         if Action.STOP in may and _button("Stop", "stop"):
             _ask_to_stop(platform, actor, view)
         if Action.ROLL_BACK in may and _button("Roll back", "undo"):
@@ -46,7 +42,7 @@ def show_actions(platform: Platform, actor: Actor, view: ProblemView) -> None:
             _ask_to_scale(platform, view)
         if Action.ARCHIVE in may and _button("Archive", "inventory_2"):
             _ask_to_archive(platform, actor, view)
-    _show_open_commands(view)
+    show_answers(platform, actor, view)
 
 
 def _button(words: str, icon: str, *, first: bool = False) -> bool:
@@ -65,30 +61,15 @@ def _now(act: Callable[[], object], done: str) -> None:
         st.rerun()
 
 
-def _show_open_commands(view: ProblemView) -> None:
-    for one in view.open_commands:
-        st.caption(f":material/schedule: {plain(command_words(one))}")
-
-
-def command_words(one: CommandView) -> str:
-    """Say of a command that it waits for the coordinator."""
-    what = COMMAND_WORDS.get(one.what, one.what)
-    if one.what == "roll_back_to":
-        what += f" to round {one.value}"
-    words = f"{what}: asked for {ago(one.created_unix_s)}"
-    if one.what == "pause":
-        return f"{words}, the open round is finished first."
-    return f"{words}, the coordinator has not answered yet."
-
-
 def _ask_to_stop(platform: Platform, actor: Actor, view: ProblemView) -> None:
+    pid = view.problem_id
     confirm.ask_first(
         "Stop training for good?",
         "The open round is abandoned and the problem is completed with its last checkpoint, "
         f"round {view.completed_round} of {view.rounds}. Clients are told that it is finished. "
         "To go on later instead, pause it.",
         yes="Stop for good",
-        act=lambda: platform.problems.stop(actor, view.problem_id),
+        act=lambda: watch_answer(pid, platform.problems.stop(actor, pid)),
         done="Stopping.",
     )
 
@@ -132,7 +113,7 @@ def roll_back_fields(platform: Platform, view: ProblemView) -> None:
             "marked as superseded; the open round is abandoned. This cannot be undone."
         )
         if st.button(f"Roll back to round {chosen}", type="primary", key="confirm_yes"):
-            platform.problems.roll_back(actor, pid, int(chosen))
+            watch_answer(pid, platform.problems.roll_back(actor, pid, int(chosen)))
             say_after_rerun(f"Rolling back to round {chosen}.")
             st.rerun()
 

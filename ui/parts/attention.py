@@ -131,7 +131,7 @@ def notices_for(platform: Platform, account: Account) -> list[Notice]:
 
 def show_notices(notices: list[Notice]) -> None:
     """Show the most urgent ones, each with where to go."""
-    with st.container(border=True, gap="xxsmall"):
+    with st.container(border=True, gap="small"):
         for one in notices[:_MOST]:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 words = f":{one.colour}[:material/{one.icon}:] {plain(one.words)}"

@@ -59,6 +59,20 @@ def test_pause_is_said_to_wait_for_the_open_round(
     assert "the open round is finished first" in text_of(page)
 
 
+def test_what_the_coordinator_refuses_is_told_once(
+    web: Web, problems: WebProblems, sara: Account
+) -> None:
+    pid = problems.publish(sara.actor, status="running", wanted="serving")
+    page = press(web.page("problem", id=pid), "Pause")
+    with web.platform.database.session() as session, session.begin():
+        (command,) = session.exec(select(CommandRow)).all()
+        command.answered_unix_s, command.message = 1.7e9, "the problem is completed"
+        session.add(command)
+    said = unescaped(page.run().warning[0].value)
+    assert said == "Pause was refused: the problem is completed"
+    assert not page.run().warning
+
+
 def test_what_is_refused_is_told_and_nothing_happens(
     web: Web, problems: WebProblems, sara: Account
 ) -> None:
