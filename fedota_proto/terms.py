@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fedota_proto.manifest import Manifest
+from fedota_proto.privacy_rules import PrivacyRules
 from fedota_proto.problem_rules import TrainingRules
 from fedota_proto.strategy_table import StrategySpec
 from fedota_proto.units import size_words
@@ -63,6 +64,15 @@ def leaves_words(manifest: Manifest, spec: StrategySpec) -> str:
 def arrays_words(manifest: Manifest) -> str:
     """Count the arrays."""
     return f"{len(manifest.arrays)} array{'s' if len(manifest.arrays) != 1 else ''}"
+
+
+def noise_words(noise: PrivacyRules) -> str:
+    """Say what is done to an update before it leaves."""
+    return (
+        f"What training changed is clipped to the norm {noise.clipping_norm:g} and gets Gaussian "
+        f"noise of {noise.noise_multiplier:g} times that; its cost ε is shown after each round. "
+        "Noise protects the arrays, not the numbers beside them."
+    )
 
 
 def seen_by_words(spec: StrategySpec) -> str:

@@ -16,6 +16,7 @@ from fedota_proto.terms import (
     arrays_words,
     holdout_words,
     leaves_words,
+    noise_words,
     runs_words,
     seen_by_words,
     strategy_words,
@@ -228,12 +229,7 @@ def _leaves(problem: Problem, manifest: Manifest, choices: Choices) -> list[str]
             "(--share-metrics none)."
         )
     if choices.noise is not None:
-        noise = choices.noise
-        lines.append(
-            f"What training changed is clipped to the norm {noise.clipping_norm:g} and gets "
-            f"Gaussian noise of {noise.noise_multiplier:g} times that; its cost ε is shown after "
-            "each round. Noise protects the arrays, not the numbers beside them."
-        )
+        lines.append(noise_words(choices.noise))
     return [*lines, f"{arrays_words(manifest)}:"]
 
 
