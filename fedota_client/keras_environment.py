@@ -34,6 +34,13 @@ class WorkerSettings(BaseSettings):
         description="Threads that TensorFlow uses for one operation and for operations side by "
         "side; 0 leaves it to TensorFlow, which then uses every core.",
     )
+    examples_mb: float = Field(
+        default=256.0,
+        ge=0,
+        le=1e6,
+        description="Megabytes of examples that stay in memory; of more, every batch is read from "
+        "disk when it is needed, and tables and arrays take as much space there again.",
+    )
 
 
 def import_keras_model(settings: WorkerSettings) -> type[KerasModel]:

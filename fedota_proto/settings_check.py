@@ -118,6 +118,7 @@ KNOWN_VARIABLES: frozenset[str] = frozenset(
         "FEDOTA_WEB_HOST",
         "FEDOTA_WEB_PORT",
         "FEDOTA_WEB_URL",
+        "FEDOTA_WORKER_EXAMPLES_MB",
         "FEDOTA_WORKER_GPU",
         "FEDOTA_WORKER_THREADS",
     }

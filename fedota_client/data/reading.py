@@ -7,14 +7,19 @@ from pathlib import Path
 
 from fedota_client.data.findings import Finding, refuse_first
 from fedota_client.data.splitting import Collector, Split, Splitter, split
-from fedota_client.data.spool import Scratch
+from fedota_client.data.spool import MEMORY_BYTES, Scratch
 from fedota_client.examples import Examples
 from fedota_proto.data_format import ArraysFormat, DataFormat, ImagesFormat, TableFormat, TextFormat
 from fedota_proto.errors import DataError
 
 
 def read_split(
-    place: Path, data_format: DataFormat, fraction: float, *, scratch: Path | None = None
+    place: Path,
+    data_format: DataFormat,
+    fraction: float,
+    *,
+    scratch: Path | None = None,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> Split:
     """Read a holder's data and hold a share of it out.
 
@@ -28,6 +33,8 @@ def read_split(
         Share to be held out, chosen by each example's content.
     scratch
         Folder for what does not stay in memory; None: the system's temporary folder.
+    memory_bytes
+        Up to which all stays there; beyond, it is read when it is needed.
 
     Returns
     -------
@@ -42,18 +49,25 @@ def read_split(
         There is no room in `scratch`.
     """
     if isinstance(data_format, ImagesFormat | TextFormat):
-        return split(read_examples(place, data_format), fraction)
-    splitter = Splitter(fraction, scratch)
+        found = read_examples(place, data_format, memory_bytes=memory_bytes)
+        return split(found, fraction)
+    splitter = Splitter(fraction, Scratch(scratch, memory_bytes))
     for piece in _pieces(place, data_format):
         splitter.add(piece)
     _refuse_too_few(len(splitter), data_format.minimum_examples, data_format)
-    found = splitter.finish()
-    if found is None:
+    both = splitter.finish()
+    if both is None:
         raise DataError(f"There is no example in {place}.")
-    return found
+    return both
 
 
-def read_examples(place: Path, data_format: DataFormat, *, minimum: int | None = None) -> Examples:
+def read_examples(
+    place: Path,
+    data_format: DataFormat,
+    *,
+    minimum: int | None = None,
+    memory_bytes: int = MEMORY_BYTES,
+) -> Examples:
     """Read a holder's data.
 
     Parameters
@@ -64,6 +78,8 @@ def read_examples(place: Path, data_format: DataFormat, *, minimum: int | None =
         What it must hold.
     minimum
         Fewest examples, at least 1; None: as many as the format asks for.
+    memory_bytes
+        As in `read_split`.
 
     Returns
     -------
@@ -80,13 +96,13 @@ def read_examples(place: Path, data_format: DataFormat, *, minimum: int | None =
     if isinstance(data_format, ImagesFormat):
         from fedota_client.data.images import read_images
 
-        found = read_images(place, data_format)
+        found = read_images(place, data_format, memory_bytes=memory_bytes)
     elif isinstance(data_format, TextFormat):
         from fedota_client.data.texts import read_texts
 
-        found = read_texts(place, data_format)
+        found = read_texts(place, data_format, memory_bytes=memory_bytes)
     else:
-        collector = Collector(Scratch())
+        collector = Collector(Scratch(memory_bytes=memory_bytes))
         for piece in _pieces(place, data_format):
             collector.add(piece)
         found = collector.finish()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -86,12 +85,11 @@ class Splitter:
     ----------
     fraction
         Share to be held out, in [0, 1).
-    folder
-        For files without a name; None: the system's temporary folder.
+    scratch
+        Where both sides are kept.
     """
 
-    def __init__(self, fraction: float, folder: Path | None = None) -> None:
-        scratch = Scratch(folder)
+    def __init__(self, fraction: float, scratch: Scratch) -> None:
         self._fraction = fraction
         self._train = Collector(scratch)
         self._held_out = Collector(scratch)

@@ -29,12 +29,12 @@ class Scratch:
     folder
         Where files go; None: the system's temporary folder.
     memory_bytes
-        Up to which everything stays in memory; None: `MEMORY_BYTES`.
+        Up to which everything stays in memory.
     """
 
-    def __init__(self, folder: Path | None = None, memory_bytes: int | None = None) -> None:
+    def __init__(self, folder: Path | None = None, memory_bytes: int = MEMORY_BYTES) -> None:
         self._folder = folder
-        self._left_bytes = MEMORY_BYTES if memory_bytes is None else memory_bytes
+        self._left_bytes = memory_bytes
 
     def fits(self, size_bytes: int) -> bool:
         """Say whether so much more stays in memory; once it does not, nothing does."""

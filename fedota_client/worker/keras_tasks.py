@@ -118,6 +118,7 @@ class KerasTasks:
             problem.data,
             problem.training.holdout_fraction,
             scratch=model_path.parent,
+            memory_bytes=round(settings.examples_mb * 1e6),
         )
         check_model_file(model_path)  # also before Keras is imported, which takes seconds
         model = import_keras_model(settings).load(model_path)

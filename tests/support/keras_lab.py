@@ -91,6 +91,38 @@ def nested(keras: Any) -> Any:
 
 
 @model
+def mixed(keras: Any) -> Any:
+    """A text and two numbers in, a class and a number out."""
+    layers = keras.layers
+    words = layers.TextVectorization(output_sequence_length=6, vocabulary=["good", "bad", "day"])
+    note = keras.Input((1,), dtype="string", name="note")
+    numbers = keras.Input((2,), name="numbers")
+    x = layers.GlobalAveragePooling1D()(layers.Embedding(5, 4)(words(note)))
+    x = layers.Dense(6, activation="relu")(layers.Concatenate()([x, numbers]))
+    outputs = {
+        "kind": layers.Dense(3, activation="softmax", name="kind")(x),
+        "size": layers.Dense(1, name="size")(x),
+    }
+    made = keras.Model({"note": note, "numbers": numbers}, outputs)
+    made.compile(
+        keras.optimizers.SGD(0.1), {"kind": "sparse_categorical_crossentropy", "size": "mse"}
+    )
+    return made
+
+
+@model
+def two_arrays(keras: Any) -> Any:
+    """A series and a mask in, a number out."""
+    layers = keras.layers
+    series = keras.Input((5, 2), name="series")
+    mask = keras.Input((4,), name="mask")
+    x = layers.Concatenate()([layers.Flatten()(series), mask])
+    made = keras.Model([series, mask], layers.Dense(1)(x))
+    made.compile(keras.optimizers.SGD(0.01), "mse", metrics=["mae"])
+    return made
+
+
+@model
 def frozen(keras: Any) -> Any:
     """Nothing to train."""
     made = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, trainable=False)])

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedota_client.data import spool
 from fedota_client.data.splitting import Splitter
 from fedota_client.data.spool import ArraySpool, Scratch, StoredRows, StoredTexts, TextSpool
 from fedota_client.examples import Examples, Field, joined
@@ -76,9 +75,7 @@ def test_a_split_piece_by_piece_is_that_of_all_at_once(
 ) -> None:
     column = np.array(values, np.float32)[:, np.newaxis]
     examples = Examples((Field(("a",), column),), (Field(("y",), column * 2),))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spool, "MEMORY_BYTES", memory)
-        splitter = Splitter(fraction)
+    splitter = Splitter(fraction, Scratch(memory_bytes=memory))
     for start in range(0, len(values), piece):
         splitter.add(examples.take(np.arange(start, min(start + piece, len(values)))))
     split = splitter.finish()
