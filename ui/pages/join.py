@@ -12,6 +12,7 @@ from ui.parts.badges import membership_badge, status_badge
 from ui.parts.data_needed import show_data_needed
 from ui.parts.download_link import download_link
 from ui.parts.empty import show_empty
+from ui.parts.install_command import prepare_install_command
 from ui.parts.links import link, problem_id_asked
 from ui.parts.my_clients import show_my_clients
 from ui.parts.my_part import show_my_part
@@ -132,6 +133,7 @@ def _show() -> None:
         return
     with told():
         service = platform()
+        prepare_install_command(service)
         _show_problem(service, actor, service.problems.view(actor, problem_id))
 
 

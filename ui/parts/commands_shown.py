@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from functools import cache
-from pathlib import Path
 
 import streamlit as st
 
-from fedota_server.webserver.client_files import ClientFiles
 from fedota_server.webserver.platform import Platform
+from ui.parts.install_command import show_install_command
 from ui.parts.told import told
 
 DATA = "/path/to/your/tables"
@@ -61,7 +59,8 @@ def show_commands(platform: Platform, invite: str) -> None:
     with_python, *with_docker = st.tabs(names)
     with with_python, told():
         st.markdown("Install the client, once. Python 3.11 or newer:")
-        st.code(_install_command(platform), language="bash", wrap_lines=True)
+        show_install_command(platform)
+    with with_python:
         st.markdown("Then run it in the folder with the invite:")
         st.code(join_command(invite), language="bash", wrap_lines=True)
     for tab in with_docker:
@@ -72,13 +71,3 @@ def show_commands(platform: Platform, invite: str) -> None:
         "The client shows once more what will run and what will leave, and asks you, before it "
         "touches anything. Stop it at any time with Ctrl-C; the same command takes it up again."
     )
-
-
-def _install_command(platform: Platform) -> str:
-    return _client_files(platform.settings.home).install_command(platform.settings.page_url)
-
-
-@cache
-def _client_files(home: Path) -> ClientFiles:
-    # Kept, since it makes the wheel and hashes it when it is asked first.
-    return ClientFiles(home)
