@@ -28,7 +28,7 @@ from fedota_proto.errors import (
 )
 from fedota_proto.grpc_errors import from_rpc_error
 from fedota_proto.records import CHUNK_BYTES, INLINE_BYTES
-from fedota_proto.tls import client_channel
+from fedota_proto.tls import WEBSERVER_NAME, client_channel
 from fedota_proto.v1 import fl_round_pb2 as pb
 from fedota_proto.v1.fl_round_pb2_grpc import FlRoundStub
 from fedota_proto.wire import read_server_message, says_go, to_wire, update_chunk
@@ -146,6 +146,7 @@ class SelectorLink:
         options: tuple[tuple[str, int | str], ...] = (),
     ) -> None:
         self.address = address
+        self._is_webserver = server_name == WEBSERVER_NAME
         self.greeted = False
         self._member = member
         self._timeouts = timeouts or CallTimeouts()
@@ -181,8 +182,8 @@ class SelectorLink:
 
     @property
     def peer(self) -> str:
-        """The selector, as the subject of a sentence."""
-        return f"The selector at {self.address}"
+        """Whom this leads to, as the subject of a sentence."""
+        return f"The {'webserver' if self._is_webserver else 'selector'} at {self.address}"
 
     def put_challenge(self, challenge: bytes) -> None:
         """Keep a challenge that this selector sent along."""
@@ -203,7 +204,7 @@ class SelectorLink:
         reply: pb.HelloReply = await self._unary(
             self._stub.Hello(self._version, timeout=self._timeouts.call_s)
         )
-        check_hello(reply, self.peer, self._member.problem_id)
+        check_hello(reply, self.peer, "" if self._is_webserver else self._member.problem_id)
         self.greeted = True
         self.put_challenge(reply.challenge)
         return reply

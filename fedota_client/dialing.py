@@ -31,6 +31,9 @@ _ELSEWHERE = frozenset({"replaced", "stopping", "moved"})
 _PASSING = (InternalError, StreamError)
 _LATER_S = 5.0
 
+# How a problem stands in which nothing is left to train.
+OVER = frozenset({"completed", "archived"})
+
 _Result = TypeVar("_Result")
 
 
@@ -63,7 +66,7 @@ class Dialer:
     release
         This release.
     with_webserver
-        Whether the webserver's address serves as well (it answers all but check-ins).
+        Whether the webserver is tried after the selectors (it answers all but check-ins).
     rng
         Decides order and jitter.
     """
@@ -84,12 +87,12 @@ class Dialer:
         self._settings = settings
         self._display = display
         self._release = release
-        addresses: list[Address] = list(invite.selectors)
-        if with_webserver and invite.webserver:
-            addresses.append((invite.webserver, WEBSERVER_NAME))
+        webserver = (invite.webserver, WEBSERVER_NAME) if invite.webserver else None
+        self._webserver: Address | None = webserver
         self.route = SelectorRoute(
-            addresses,
+            invite.selectors,
             rng or random.Random(),  # noqa: S311 (spreads load, guards nothing)
+            last_resort=webserver if with_webserver else None,
             first_s=settings.retry_first_s,
             most_s=settings.retry_most_s,
         )
@@ -113,10 +116,18 @@ class Dialer:
 
     async def next_link(self) -> SelectorLink:
         """Wait as long as the route says, then open a link to the next selector."""
-        (address, server_name), pause_s = self.route.next()
+        address, pause_s = self.route.next()
         pause_s, self._wait_s = max(pause_s, self._wait_s), 0.0
         if pause_s:
             await asyncio.sleep(pause_s)
+        return self._link(address)
+
+    def webserver_link(self) -> SelectorLink | None:
+        """Open a link to the webserver; None where the invite names none."""
+        return self._link(self._webserver) if self._webserver is not None else None
+
+    def _link(self, at: Address) -> SelectorLink:
+        address, server_name = at
         return SelectorLink(
             address,
             server_name,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from fedota_client.consent import Basis, Choices, Terms, app_terms, ask
 from fedota_client.consent.basis import hashed
-from fedota_client.dialing import Dialer
+from fedota_client.dialing import OVER, Dialer
 from fedota_client.home import ClientHome
-from fedota_client.joining import COMPLETED, fetch_problem, prepare
+from fedota_client.joining import fetch_problem, prepare
 from fedota_client.participation import JoinOptions, make_member, take_part
 from fedota_client.progress import Display
 from fedota_client.settings import ClientSettings
@@ -79,9 +79,10 @@ class JoinFlow:
         if self._options.app is not None:
             terms, basis = self._app_terms(self._options.app)
         else:
-            if self._fetch().state == COMPLETED:
+            state = self._fetch().state
+            if state in OVER:
                 title = self._invite.title
-                self._plain.note(f"“{title}” is completed: there is nothing left to train.")
+                self._plain.note(f"“{title}” is {state}: there is nothing left to train.")
                 return 0
             terms, basis = self._problem_terms()
         if not ask(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fedota_client.connection import SelectorLink
 from fedota_client.consent import Basis, Choices, Terms, keras_terms, problem_basis
-from fedota_client.dialing import Dialer
+from fedota_client.dialing import OVER, Dialer
 from fedota_client.home import ClientHome
 from fedota_client.policy.rules import PolicyRules, Wanted, platform_sha256
 from fedota_client.progress import Display
@@ -21,8 +21,6 @@ from fedota_proto.privacy_rules import PrivacyRules
 from fedota_proto.problem import Problem, parse_problem
 from fedota_proto.units import size_words
 from fedota_proto.v1 import fl_round_pb2 as pb
-
-COMPLETED = "completed"
 
 
 async def fetch_problem(
@@ -59,7 +57,7 @@ async def fetch_problem(
         description = await link.describe()
         _write(home.problem_file, description.problem_toml)
         _write(home.manifest_file, description.manifest_json)
-        if description.state != COMPLETED:
+        if description.state not in OVER:
             await _fetch_model(link, description, home, settings, display)
         return description
 

@@ -20,6 +20,8 @@ class SelectorRoute:
         Pairs of address and server name, as in the invite; they stay known for good.
     rng
         Decides the order and the jitter.
+    last_resort
+        What each lap ends with: it does not take part, but knows where the others are.
     first_s, most_s
         Shortest and longest pause after a lap, in seconds.
     """
@@ -29,10 +31,12 @@ class SelectorRoute:
         selectors: Iterable[Address],
         rng: random.Random,
         *,
+        last_resort: Address | None = None,
         first_s: float = 0.2,
         most_s: float = 15.0,
     ) -> None:
         self._invited = tuple(dict.fromkeys(selectors))
+        self._last_resort = () if last_resort is None else (last_resort,)
         self._told: tuple[Address, ...] = ()
         self._rng = rng
         self._first_s = first_s
@@ -42,8 +46,13 @@ class SelectorRoute:
         self._last: Address | None = None
 
     def known(self) -> tuple[Address, ...]:
-        """List every known selector, those that a selector told us of first."""
-        return tuple(dict.fromkeys((*self._told, *self._invited)))
+        """List every known selector, those we were told of first; then the last resort."""
+        return (*self._selectors(), *self._last_resort)
+
+    @property
+    def lap_over(self) -> bool:
+        """Whether all were tried since the last pause, or since one took us in."""
+        return not self._lap
 
     def learned(self, selectors: Iterable[Address]) -> None:
         """Take the current addresses from a `Welcome`."""
@@ -62,7 +71,7 @@ class SelectorRoute:
         """
         pause_s = 0.0
         if not self._lap:
-            self._lap = list(self.known())
+            self._lap = self._selectors()
             self._rng.shuffle(self._lap)
             if self._last is None:
                 self._lap.sort(key=lambda selector: selector != self._invited[0])
@@ -72,6 +81,7 @@ class SelectorRoute:
             if self._laps:
                 most_s = min(self._most_s, self._first_s * 2.0 ** min(self._laps - 1, 30))
                 pause_s = most_s * (0.5 + 0.5 * self._rng.random())
+            self._lap += self._last_resort
             self._laps += 1
         self._last = self._lap.pop(0)
         return self._last, pause_s
@@ -80,3 +90,6 @@ class SelectorRoute:
         """Take note that the last chosen selector took us in: the next lap starts afresh."""
         self._lap = []
         self._laps = 0
+
+    def _selectors(self) -> list[Address]:
+        return list(dict.fromkeys((*self._told, *self._invited)))

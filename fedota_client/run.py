@@ -16,7 +16,7 @@ from fedota_client import instructions as do
 from fedota_client.array_cache import ArrayCache
 from fedota_client.attendance import Attendance, away_words
 from fedota_client.connection import Member, SelectorLink
-from fedota_client.dialing import Dialer, RefusedError
+from fedota_client.dialing import OVER, Dialer, RefusedError
 from fedota_client.failures import TaskFailedError
 from fedota_client.home import ClientHome
 from fedota_client.keeping import UpdateKeeper
@@ -33,6 +33,7 @@ from fedota_proto.credential import verify_outcome
 from fedota_proto.errors import (
     FedotaError,
     FolderError,
+    InviteError,
     StreamError,
     UnreachableError,
 )
@@ -210,11 +211,45 @@ class ClientRun:
             except RefusedError as refused:
                 self._dialer.refused(refused)
             except FedotaError as error:
+                if self._dialer.route.lap_over:
+                    await self._ask_webserver()
                 self._dialer.failed(link, error)
             finally:
                 holding.cancel()
                 self._lost()
                 await link.close()
+
+    async def _ask_webserver(self) -> None:
+        """Where no selector answers, learn whether anything is left to do, and where they are now.
+
+        Raises
+        ------
+        InviteError
+            The membership has ended.
+        """
+        link = self._dialer.webserver_link()
+        if link is None:
+            return
+        try:
+            await link.hello()
+            description = await link.describe()
+        except InviteError:
+            raise
+        except FedotaError as error:
+            _log.info("the webserver could not tell how the problem stands: %s", error)
+            return
+        finally:
+            await link.close()
+        self._dialer.reached()
+        waited_for = {task_id for task_id, _ in self._session.open_tasks()}
+        for outcome in description.outcomes:
+            if outcome.task_id in waited_for:
+                self._outcome(outcome)
+        self._dialer.route.learned(
+            [(selector.address, selector.server_name) for selector in description.selectors]
+        )
+        if description.state in OVER:
+            self._carry(self._session.problem_finished(f"The problem is {description.state}."))
 
     def _gone_away(self, away: Away) -> None:
         self._display.connection(away_words(away))

@@ -70,3 +70,16 @@ def test_told_addresses_come_first_and_the_invites_stay() -> None:
     assert route.known() == (C, B, A)
     route.learned([])
     assert route.known() == (C, B, A)
+
+
+@given(st.integers(0, 1000))
+def test_the_last_resort_ends_every_lap(seed: int) -> None:
+    last = ("web:1", "webserver")
+    route = SelectorRoute([A, B], seeded(seed), last_resort=last)
+    for _ in range(3):
+        lap = [route.next()[0] for _ in range(3)]
+        assert (set(lap[:2]), lap[2]) == ({A, B}, last)
+        assert route.lap_over
+    route.learned([C])
+    assert route.known() == (C, A, B, last)
+    assert [route.next()[0] for _ in range(4)][3] == last
