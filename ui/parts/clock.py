@@ -110,9 +110,13 @@ def show_clock(clock: ClockView) -> None:
     """Show the sentence, the stages, and a bar of what has come."""
     share = share_here(clock)
     bar = (
-        f'<div class="fedota-bar" role="progressbar" aria-label="What has come, in per cent" '
-        f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share * 100:.0f}">'
-        f'<span style="width:{share:.1%}"></span></div>'
+        ""
+        if clock.stage == "paused"
+        else (
+            f'<div class="fedota-bar" role="progressbar" aria-label="What has come, in per cent" '
+            f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share * 100:.0f}">'
+            f'<span style="width:{share:.1%}"></span></div>'
+        )
     )
     st.html(
         f'<p class="fedota-clock">{escape(clock_words(clock))}</p>'

@@ -48,7 +48,7 @@ def show_my_part(platform: Platform, actor: Actor, view: ProblemView) -> None:
 def _show_totals(part: PartView) -> None:
     with st.grid(min_column_width=150, gap="small"):
         st.metric("Rounds", number(part.rounds), border=True)
-        st.metric("Updates counted", number(part.counted), border=True)
+        st.metric("Counted", number(part.counted), help="Updates.", border=True)
         st.metric("Not counted", number(part.rejected), border=True)
         st.metric("Examples", number(part.examples), help="Added up over rounds.", border=True)
         st.metric("Sent", size_words(part.size_bytes), border=True)

@@ -52,7 +52,7 @@ def show_figures(
                 st.metric(
                     metric_title(name),
                     f"{value:.3g}",
-                    None if change is None else f"{change:+.3g}",
+                    f"{change:+.3g}" if change else None,
                     delta_color="inverse" if name == "loss" else "normal",
                     help="On the holders' held-out data; below, the change in a round.",
                     border=True,

@@ -161,7 +161,7 @@ def test_ones_part_so_far_is_added_up(
     )
     page = web.page("join", id=member)
     figures = {metric.label: metric.value for metric in page.metric}
-    assert figures["Updates counted"] == "2"
+    assert figures["Counted"] == "2"
     assert figures["Not counted"] == "1"
     assert figures["Examples"] == "200"
     assert figures["Sent"].endswith("kB")
