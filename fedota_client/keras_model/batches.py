@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -12,9 +13,17 @@ from fedota_client.failures import TaskFailedError
 
 SHUFFLED_AT_ONCE = 1 << 22
 _BLOCK_ROWS = 1_024
-_READ_AHEAD = 4
+# What evaluation batches and batches that are read ahead may take: pictures are large.
+BATCH_BYTES = 64 << 20
+_READ_AHEAD_MOST = 4
+_TEXT_BYTES = 1_000
 
 Batch = tuple[np.ndarray, ...]
+
+
+def evaluation_batch(tensors: Sequence[Values], most: int) -> int:
+    """Return how many examples are evaluated at a time: up to `most`, fewer if they are large."""
+    return max(1, min(most, BATCH_BYTES // _example_bytes(tensors)))
 
 
 def in_order(count: int, batch_size: int) -> Iterator[slice]:
@@ -68,7 +77,7 @@ def _windows(count: int, random: np.random.Generator) -> Iterator[np.ndarray]:
 
 
 def read_batches(
-    tensors: Sequence[Values], chosen: Iterator[slice] | Iterator[np.ndarray]
+    tensors: Sequence[Values], chosen: Iterator[slice] | Iterator[np.ndarray], batch_size: int
 ) -> Iterator[Batch]:
     """Read batches: arrays at once, what comes from files ahead of its use.
 
@@ -78,6 +87,8 @@ def read_batches(
         Inputs and targets of all examples.
     chosen
         The examples of each batch.
+    batch_size
+        How many there are in each, at most.
 
     Yields
     ------
@@ -104,6 +115,14 @@ def read_batches(
 
     signature = tuple(tf.TensorSpec((None, *one.shape[1:]), one.dtype) for one in tensors)
     dataset = tf.data.Dataset.from_generator(read, output_signature=signature)
-    yield from dataset.prefetch(_READ_AHEAD)
+    ahead = BATCH_BYTES // (_example_bytes(tensors) * batch_size)
+    yield from dataset.prefetch(max(1, min(_READ_AHEAD_MOST, ahead)))
     if failed:
         raise failed[0]
+
+
+def _example_bytes(tensors: Sequence[Values]) -> int:
+    return sum(
+        math.prod(one.shape[1:]) * (_TEXT_BYTES if one.dtype == object else one.dtype.itemsize)
+        for one in tensors
+    )

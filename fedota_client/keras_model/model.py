@@ -16,7 +16,12 @@ import tensorflow as tf
 
 from fedota_client.examples import Values
 from fedota_client.failures import TaskFailedError
-from fedota_client.keras_model.batches import in_order, read_batches, shuffled
+from fedota_client.keras_model.batches import (
+    evaluation_batch,
+    in_order,
+    read_batches,
+    shuffled,
+)
 from fedota_client.keras_model.errors import KERAS_ERRORS, first_line, translated
 from fedota_client.keras_model.freezing import ALL_LAYERS, freeze_all_but
 from fedota_client.keras_model.saved_state import walk_saved_state
@@ -285,7 +290,8 @@ class KerasModel:
             for epoch in range(1, plan.epochs + 1):
                 self._model.reset_metrics()
                 chosen = shuffled(examples, plan.batch_size, order)
-                for batch, values in enumerate(read_batches(tensors, chosen), start=1):
+                read = read_batches(tensors, chosen, plan.batch_size)
+                for batch, values in enumerate(read, start=1):
                     loss = step(*values)
                     if on_batch is not None:
                         on_batch(epoch, batch, batches, loss)
@@ -330,13 +336,14 @@ class KerasModel:
             ``out-of-memory`` or ``keras``.
         """
         tensors = (*inputs, *targets)
-        batches = math.ceil(len(targets[0]) / EVALUATION_BATCH)
+        size = evaluation_batch(tensors, EVALUATION_BATCH)
+        batches = math.ceil(len(targets[0]) / size)
         with translated():
             self._steps.build_metrics(tensors)
             step = self._steps.evaluation(tensors)
             self._model.reset_metrics()
-            chosen = in_order(len(targets[0]), EVALUATION_BATCH)
-            for batch, values in enumerate(read_batches(tensors, chosen), start=1):
+            read = read_batches(tensors, in_order(len(targets[0]), size), size)
+            for batch, values in enumerate(read, start=1):
                 loss = step(*values)
                 if on_batch is not None:
                     on_batch(1, batch, batches, loss)
@@ -362,10 +369,10 @@ class KerasModel:
         """
         with translated():
             step = self._steps.prediction(inputs)
-            chosen = in_order(len(inputs[0]), EVALUATION_BATCH)
+            size = evaluation_batch(inputs, EVALUATION_BATCH)
             batches = [
                 [np.asarray(one) for one in tf.nest.flatten(step(*values))]
-                for values in read_batches(inputs, chosen)
+                for values in read_batches(inputs, in_order(len(inputs[0]), size), size)
             ]
         return [np.concatenate(parts) for parts in zip(*batches, strict=True)]
 
@@ -391,8 +398,8 @@ class KerasModel:
         with translated():
             self._steps.build_metrics(tensors)
             step = self._steps.evaluation(tensors)
-            chosen = in_order(len(targets[0]), 1)
-            losses = [float(step(*values)) for values in read_batches(tensors, chosen)]
+            read = read_batches(tensors, in_order(len(targets[0]), 1), 1)
+            losses = [float(step(*values)) for values in read]
             self._model.reset_metrics()
         return np.asarray(losses)
 

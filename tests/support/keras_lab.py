@@ -123,6 +123,30 @@ def two_arrays(keras: Any) -> Any:
 
 
 @model
+def wide(keras: Any) -> Any:
+    """A class from ten numbers."""
+    made = keras.Sequential([keras.Input((10,)), keras.layers.Dense(2, activation="softmax")])
+    made.compile("sgd", "sparse_categorical_crossentropy")
+    return made
+
+
+@model
+def pixels(keras: Any) -> Any:
+    """A class from a picture, with hardly any arithmetic."""
+    layers = keras.layers
+    made = keras.Sequential(
+        [
+            keras.Input((96, 96, 3)),
+            layers.Rescaling(1 / 255),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(2, activation="softmax"),
+        ]
+    )
+    made.compile("sgd", "sparse_categorical_crossentropy")
+    return made
+
+
+@model
 def frozen(keras: Any) -> Any:
     """Nothing to train."""
     made = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, trainable=False)])
