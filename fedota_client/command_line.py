@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from fedota_client.commands import check, connect_check, join, leave, receipts, version
+from fedota_client.commands import (
+    check,
+    connect_check,
+    join,
+    leave,
+    personalize,
+    receipts,
+    version,
+)
 from fedota_client.commands.job import jobs
 from fedota_client.plain_help import PlainCommand
 
@@ -30,6 +38,7 @@ app.command(cls=PlainCommand, epilog=check.EXIT_CODES)(check.check)
 app.command(cls=PlainCommand, epilog=connect_check.EXIT_CODES)(connect_check.connect_check)
 app.command(cls=PlainCommand, epilog=join.EXIT_CODES)(join.join)
 app.command(cls=PlainCommand)(receipts.receipts)
+app.command("personalize", cls=PlainCommand)(personalize.personalize_command)
 app.command(cls=PlainCommand)(leave.leave)
 app.command(cls=PlainCommand)(version.version)
 app.add_typer(jobs, name="job")

@@ -32,6 +32,12 @@ _STAGES = {
     "waiting": "waiting for data holders",
     "paused": "paused",
 }
+_VERBS = {
+    "train": "training",
+    "evaluate": "evaluating",
+    "tune": "tuning the personal model",
+    "local": "training the local-only model",
+}
 _OUTCOMES = {
     pb.COUNTED: "counted",
     pb.LATE: "came too late",
@@ -43,7 +49,7 @@ _OUTCOMES = {
 def task_words(message_type: str, server_round: int) -> str:
     """Name a task for people, as ``round 3: training``."""
     kind = message_type.partition(".")[0]
-    verb = {"train": "training", "evaluate": "evaluating"}.get(kind, f"“{message_type}”")
+    verb = _VERBS.get(kind, f"“{message_type}”")
     return f"round {server_round}: {verb}" if server_round else verb
 
 

@@ -13,6 +13,8 @@ JOBS = {
     "dry-run": "Make updates from fake data, as many clients would.",
     "train": "Train plainly on given files, for comparison.",
     "score": "Evaluate a model on a file.",
+    "personalize": "Tune a shared model on a holder's data, and compare.",
+    "predict": "Run a model on new files.",
 }
 
 jobs = typer.Typer(

@@ -1,0 +1,81 @@
+"""Three models on the holder's own held-out examples: which is the best, and what it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fedota_client.personal.intervals import Interval
+from fedota_client.personal.measures import Answers, Measured, compared, measure
+
+SHARED, PERSONAL, LOCAL = "shared", "personal", "local"
+MODELS = (SHARED, PERSONAL, LOCAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was found.
+
+    Parameters
+    ----------
+    chosen
+        One of `MODELS`: the lowest loss on the half by which is chosen; at a tie the first.
+    choice_losses
+        Mean loss of each model on that half.
+    measured
+        Of each model, on the other half.
+    differences
+        The chosen model's loss less that of each other, on the other half.
+    choice_examples, report_examples
+        How many there are in either half.
+    classes
+        Names of the classes, empty where the target is a number or there are several.
+    """
+
+    chosen: str
+    choice_losses: dict[str, float]
+    measured: dict[str, Measured]
+    differences: dict[str, Interval]
+    choice_examples: int
+    report_examples: int
+    classes: tuple[str, ...]
+
+    def fields(self) -> dict[str, Any]:
+        """Write it as JSON fields."""
+        return {
+            "chosen": self.chosen,
+            "choice_examples": self.choice_examples,
+            "choice_losses": self.choice_losses,
+            "report_examples": self.report_examples,
+            "models": {name: one.fields() for name, one in self.measured.items()},
+            "loss_differences": {name: one.fields() for name, one in self.differences.items()},
+            "classes": list(self.classes),
+        }
+
+
+def compare(
+    choice: Mapping[str, Answers], report: Mapping[str, Answers], classes: tuple[str, ...]
+) -> Comparison:
+    """Choose by one half and measure on the other.
+
+    Parameters
+    ----------
+    choice, report
+        What each model says of the examples of either half.
+    classes
+        Names of the target's classes, in the order of their indices; empty: none.
+    """
+    losses = {name: float(choice[name].losses.mean()) for name in MODELS}
+    chosen = min(MODELS, key=lambda name: losses[name])
+    return Comparison(
+        chosen=chosen,
+        choice_losses=losses,
+        measured={name: measure(report[name], len(classes)) for name in MODELS},
+        differences={
+            name: compared(report[chosen], report[name]) for name in MODELS if name != chosen
+        },
+        choice_examples=len(choice[chosen]),
+        report_examples=len(report[chosen]),
+        classes=classes,
+    )

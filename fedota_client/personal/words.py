@@ -1,0 +1,66 @@
+"""The comparison in plain words."""
+
+from __future__ import annotations
+
+from fedota_client.personal.comparison import LOCAL, PERSONAL, SHARED, Comparison
+from fedota_client.personal.intervals import Interval
+
+_SMALL = 1e-4
+
+NAMES = {
+    SHARED: "the shared model",
+    PERSONAL: "the personal model",
+    LOCAL: "the local-only model",
+}
+MEANING = {
+    SHARED: "as all data holders trained it together",
+    PERSONAL: "the shared model, tuned on your examples",
+    LOCAL: "trained on your examples alone, without the other data holders",
+}
+
+
+def number_words(name: str, interval: Interval) -> str:
+    """Write a measured number with its interval, as ``91.2% (86.0% to 95.1%)``."""
+    if name == "accuracy":
+        return f"{interval.value:.1%} ({interval.low:.1%} to {interval.high:.1%})"
+    return f"{_short(interval.value)} ({_short(interval.low)} to {_short(interval.high)})"
+
+
+def _short(value: float) -> str:
+    return "<0.0001" if 0 < abs(value) < _SMALL else f"{value:.3g}"
+
+
+def summary(comparison: Comparison) -> list[str]:
+    """Say what was found, a few sentences each of which stands by itself."""
+    chosen = comparison.chosen
+    sentences = [
+        f"{NAMES[chosen].capitalize()} ({MEANING[chosen]}) suits your data best: on "
+        f"{comparison.choice_examples} examples that were never trained on it has the lowest loss. "
+        "It is kept as personal.keras."
+    ]
+    numbers = comparison.measured[chosen].numbers
+    best = "accuracy" if "accuracy" in numbers else list(numbers)[-1]
+    told = number_words(best, numbers[best])
+    sentences.append(
+        f"On {comparison.report_examples} other examples, by which nothing was decided, its "
+        f"{best} is {told}."
+    )
+    sentences += [_difference(name, one) for name, one in comparison.differences.items()]
+    return sentences
+
+
+def _difference(name: str, difference: Interval) -> str:
+    by = _short(abs(difference.value))
+    low, high = (f"{bound:+.2g}" for bound in (difference.low, difference.high))
+    bounds = f"95% interval of the difference: {low} to {high}"
+    if difference.high < 0:
+        return f"Its loss is lower than that of {NAMES[name]} by {by}, beyond chance ({bounds})."
+    if difference.low > 0:
+        return (
+            f"On these examples its loss is nevertheless higher than that of {NAMES[name]} by "
+            f"{by}, beyond chance ({bounds})."
+        )
+    return (
+        f"Whether it is better than {NAMES[name]} cannot be told from so few examples: the "
+        f"difference of {by} in loss may be chance ({bounds})."
+    )
