@@ -13,6 +13,7 @@ from fedota_client.dialing import OVER, Dialer
 from fedota_client.home import ClientHome
 from fedota_client.joining import fetch_problem, prepare
 from fedota_client.participation import JoinOptions, make_member, take_part
+from fedota_client.personal.flow import PersonalOptions, personalize, result_lines
 from fedota_client.progress import Display
 from fedota_client.settings import ClientSettings
 from fedota_proto.invite import Invite
@@ -20,6 +21,7 @@ from fedota_proto.release import release
 from fedota_proto.v1 import fl_round_pb2 as pb
 
 NOT_AGREED = 1
+STOPPED = 143
 
 
 class JoinFlow:
@@ -37,6 +39,8 @@ class JoinFlow:
         Makes what shows the rounds.
     confirm
         Asks a yes-or-no question; None where there is no terminal.
+    personal
+        What a model of the holder's own is to be at the end; None: none is wanted.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class JoinFlow:
         plain: Display,
         display: Callable[[], Display],
         confirm: Callable[[str], bool] | None,
+        personal: PersonalOptions | None = None,
     ) -> None:
         self._invite = invite
         self._home = home
@@ -57,6 +62,7 @@ class JoinFlow:
         self._plain = plain
         self._display = display
         self._confirm = confirm
+        self._personal = personal
 
     def run(self, *, yes: bool) -> int:
         """Do it all.
@@ -83,7 +89,7 @@ class JoinFlow:
             if state in OVER:
                 title = self._invite.title
                 self._plain.note(f"“{title}” is {state}: there is nothing left to train.")
-                return 0
+                return self._tuned(0)
             terms, basis = self._problem_terms()
         if not ask(
             terms, basis, self._home, yes=yes, write=self._plain.note, confirm=self._confirm
@@ -93,9 +99,32 @@ class JoinFlow:
             )
             return NOT_AGREED
         with self._display() as display:
-            return asyncio.run(
+            code = asyncio.run(
                 take_part(self._invite, self._home, self._settings, display, self._options)
             )
+        return self._tuned(code)
+
+    def _tuned(self, code: int) -> int:
+        """Make a model of the holder's own, if it is wanted and the rounds ended well."""
+        if code or self._personal is None:
+            return code
+        with self._display() as display:
+            try:
+                result = asyncio.run(
+                    personalize(
+                        self._invite,
+                        self._home,
+                        self._settings,
+                        self._options.policies,
+                        self._personal,
+                        display,
+                    )
+                )
+            except asyncio.CancelledError:
+                return STOPPED
+            for line in result_lines(result, self._personal.out):
+                display.note(line)
+        return 0
 
     def _fetch(self) -> pb.DescribeReply:
         async def describe() -> pb.DescribeReply:

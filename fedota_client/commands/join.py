@@ -8,6 +8,18 @@ from typing import Annotated
 
 import typer
 
+from fedota_client.commands.limit_options import (
+    BatteryPercentOption,
+    DaysOption,
+    DownloadMaxOption,
+    HoursOption,
+    LogFileOption,
+    MemoryMaxOption,
+    OnMainsOption,
+    PauseFileOption,
+    ThreadsOption,
+    UploadMaxOption,
+)
 from fedota_client.commands.options import (
     ConfigOption,
     HomeOption,
@@ -16,11 +28,13 @@ from fedota_client.commands.options import (
     data_of,
     membership_of,
 )
+from fedota_client.commands.personalize import OutOption
 from fedota_client.commands.reaching import display_of, plain_display
 from fedota_client.config_file import client_settings
 from fedota_client.join_flow import JoinFlow
 from fedota_client.log_file import logging_to
 from fedota_client.participation import JoinOptions, parse_node_config
+from fedota_client.personal.flow import PersonalOptions
 from fedota_client.plain_errors import plain_errors
 from fedota_client.policy.rules import PolicyRules
 from fedota_client.shared_metrics import ShareMetrics
@@ -79,84 +93,23 @@ def join(
         ),
     ] = None,
     policy: PolicyOption = None,
-    hours: Annotated[
-        str | None,
+    hours: HoursOption = None,
+    days: DaysOption = None,
+    on_mains: OnMainsOption = None,
+    battery_percent: BatteryPercentOption = None,
+    pause_file: PauseFileOption = None,
+    threads: ThreadsOption = None,
+    memory_max: MemoryMaxOption = None,
+    upload_max: UploadMaxOption = None,
+    download_max: DownloadMaxOption = None,
+    log_file: LogFileOption = None,
+    personal: Annotated[
+        bool,
         typer.Option(
-            "--hours",
-            metavar="HH:MM-HH:MM",
-            help="Work only then, as 22:00-06:00; several with commas.",
-            show_default=False,
+            "--personalize", help="At the end tune the shared model on your data, and report."
         ),
-    ] = None,
-    days: Annotated[
-        str | None,
-        typer.Option(
-            "--days", metavar="DAYS", help="Work only on these, as mon-fri.", show_default=False
-        ),
-    ] = None,
-    on_mains: Annotated[
-        bool | None,
-        typer.Option("--on-mains", help="Work on mains alone, never on battery."),
-    ] = None,
-    battery_percent: Annotated[
-        float | None,
-        typer.Option(
-            "--battery-percent",
-            min=0,
-            max=100,
-            help="Least charge to work with on battery.",
-            show_default=False,
-        ),
-    ] = None,
-    pause_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--pause-file",
-            metavar="FILE",
-            help="No work while this file exists; default: `pause` in the client's folder.",
-            show_default=False,
-        ),
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option("--threads", min=0, help="Processor threads; 0: all.", show_default=False),
-    ] = None,
-    memory_max: Annotated[
-        str | None,
-        typer.Option(
-            "--memory-max",
-            metavar="SIZE",
-            help="Most memory of the training process, as 4GB.",
-            show_default=False,
-        ),
-    ] = None,
-    upload_max: Annotated[
-        str | None,
-        typer.Option(
-            "--upload-max",
-            metavar="SIZE",
-            help="Most bytes a second that leave, as 1MB.",
-            show_default=False,
-        ),
-    ] = None,
-    download_max: Annotated[
-        str | None,
-        typer.Option(
-            "--download-max",
-            metavar="SIZE",
-            help="Most bytes a second that come, as 1MB.",
-            show_default=False,
-        ),
-    ] = None,
-    log_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--log-file",
-            metavar="FILE",
-            help="Where to log; default: client.log in the client's folder.",
-            show_default=False,
-        ),
-    ] = None,
+    ] = False,
+    out: OutOption = Path("personal"),
     json_lines: Annotated[
         bool, typer.Option("--json", help="Write one JSON object a line, for scripts.")
     ] = False,
@@ -201,6 +154,7 @@ def join(
       fedota-client join - --data /srv/tables --yes < north.invite
       fedota-client join --data /srv/tables --hours 22:00-06:00 --days mon-fri --threads 2
       fedota-client join --data /srv/tables --share-metrics coarse --policy clinic.toml
+      fedota-client join --data /srv/tables --personalize --out mine
       fedota-client join node-1.invite --app my-flower-app
     """
     with plain_errors():
@@ -234,6 +188,7 @@ def join(
             node_config=_node_config(node_config, app_dir),
             run_config=_run_config(run_config, app_dir),
         )
+        wanted = _personal(out, data) if personal else None
         client_home, membership = membership_of(invite, home, settings)
         log = settings.log_file or client_home.log_file
         with client_home.locked(), logging_to(log):
@@ -245,9 +200,16 @@ def join(
                 plain=plain_display(json_lines=json_lines),
                 display=lambda: display_of(membership.title, json_lines=json_lines),
                 confirm=typer.confirm if sys.stdin.isatty() else None,
+                personal=wanted,
             )
             code = flow.run(yes=yes)
         raise typer.Exit(code)
+
+
+def _personal(out: Path, data: Path | None) -> PersonalOptions:
+    if data is None:
+        raise UsageError("--personalize is for --data alone: an app has no model to tune.")
+    return PersonalOptions(data=data, out=out.expanduser())
 
 
 def _run_config(text: str, app_dir: Path | None) -> dict[str, ConfigValue]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -21,7 +21,7 @@ from fedota_client.commands.options import (
 from fedota_client.commands.reaching import display_of
 from fedota_client.config_file import client_settings
 from fedota_client.log_file import logging_to
-from fedota_client.personal.flow import PersonalOptions, personalize
+from fedota_client.personal.flow import PersonalOptions, personalize, result_lines
 from fedota_client.plain_errors import plain_errors
 from fedota_client.policy.rules import PolicyRules
 from fedota_client.progress import Display, PlainDisplay
@@ -128,8 +128,3 @@ def personalize_command(
         else:
             for line in result_lines(result, options.out):
                 typer.echo(line)
-
-
-def result_lines(result: dict[str, Any], out: Path) -> list[str]:
-    """Say what was found and where it is."""
-    return [*result["summary"], f"Model and report are in {out}; open {out / 'report.html'}."]

@@ -117,6 +117,11 @@ async def personalize(
     return result
 
 
+def result_lines(result: dict[str, Any], out: Path) -> list[str]:
+    """Say what was found and where it is."""
+    return [*result["summary"], f"Model and report are in {out}; open {out / 'report.html'}."]
+
+
 def _judge(
     invite: Invite, settings: ClientSettings, policies: PolicyRules, fetched: Fetched
 ) -> None:
