@@ -176,6 +176,39 @@ class WebProcess:
 
 
 @contextlib.asynccontextmanager
+async def serving(platform: Platform, listening: socket.socket) -> AsyncIterator[None]:
+    """Serve a platform for as long as the block lasts, in a process that does other work too.
+
+    Signals are the caller's: whatever ends the block ends the web site and the platform.
+
+    Parameters
+    ----------
+    platform
+        Opened, not yet running.
+    listening
+        Bound; it is closed at the end.
+
+    Raises
+    ------
+    FedotaError
+        The platform does not start, or the block failed with this.
+    """
+    site: WebSite = _builder()(platform)
+    server = _Server(_configuration(site, platform.settings))
+    with contextlib.closing(listening):
+        try:
+            async with _running(site):
+                answering = asyncio.create_task(server.serve(sockets=[listening]))
+                try:
+                    yield
+                finally:
+                    server.should_exit = True
+                    await answering
+        except BaseExceptionGroup as failures:
+            raise _told(failures) from failures
+
+
+@contextlib.asynccontextmanager
 async def _running(site: WebSite) -> AsyncIterator[None]:
     async with site.lifespan()(site):
         yield

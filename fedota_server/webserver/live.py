@@ -132,6 +132,12 @@ class Live:
         came, snapshot = found
         return _view(snapshot, max(0.0, self._clock() - came))
 
+    def snapshot(self, problem_id: str) -> pb.StatusClock | None:
+        """Return the newest snapshot as it came, to be read only; None as for `clock`."""
+        with self._lock:
+            found = self._newest.get(problem_id)
+        return None if found is None else found[1]
+
 
 def _view(snapshot: pb.StatusClock, age_s: float) -> ClockView:
     clock = snapshot.clock
