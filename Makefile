@@ -50,8 +50,8 @@ unit contract integration: $(STAMP)
 examples: $(STAMP)
 	$(BIN)/python -m pytest tests/examples
 
-demo: $(STAMP) ## Four hospitals train one model on this machine
-	$(BIN)/fedota demo
+demo: $(STAMP) ## Four hospitals train one model on this machine; KEEP=1 keeps the page up
+	$(BIN)/fedota demo $(if $(KEEP),--keep-serving)
 
 bench: $(STAMP) ## Measure; writes build/bench/summary.json
 	$(BIN)/python -m benchmarks

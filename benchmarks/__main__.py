@@ -21,6 +21,7 @@ from rich.table import Table
 from benchmarks import aggregation, selector
 from benchmarks.door import door
 from benchmarks.ours import coordinator_start_s, run_ours
+from benchmarks.pages import NAMES, page_s
 from benchmarks.stock_flower import AppRun, run_stock
 
 SUMMARY = Path("build/bench/summary.json")
@@ -154,6 +155,10 @@ ROWS = (
         lambda: asyncio.run(_start_s()),
         _fixed(3),
         False,
+    ),
+    *(
+        Row(f"page_s_{key}", f"seconds until a browser shows {name}", page_s(key), _fixed(1), False)
+        for key, name in NAMES.items()
     ),
 )
 

@@ -10,11 +10,14 @@ from fedota_server.webserver.views.problem import ServerView
 from ui.parts.badges import SERVER_COLOURS, badge
 from ui.parts.empty import show_empty
 from ui.parts.links import link
+from ui.parts.pager import offset_of, show_pager
 from ui.parts.told import told
 from ui.parts.words import ago, count, plain
 from ui.session import account, platform
 
 _LINES = 200
+_PAGE, _TOTAL = "servers_page", "servers_total"
+_ON_A_PAGE = 8  # problems
 
 
 def _row(server: ServerView) -> None:
@@ -44,12 +47,16 @@ def _servers() -> None:
             "A problem's coordinator and selectors are started when its setter starts it.",
             "dns",
         )
-    for problem_id, group in groupby(servers, key=lambda one: one.problem_id):
-        members = list(group)
+    groups = [list(group) for _, group in groupby(servers, key=lambda one: one.problem_id)]
+    groups.sort(key=lambda group: all(one.state == "stopped" for one in group))  # those last
+    first = offset_of(_TOTAL, _ON_A_PAGE, _PAGE)
+    for members in groups[first : first + _ON_A_PAGE]:
         with st.container(border=True):
+            problem_id = members[0].problem_id
             link("problem", members[0].title or problem_id, problem_id)
             for server in members:
                 _row(server)
+    show_pager(len(groups), _TOTAL, _ON_A_PAGE, _PAGE)
 
 
 def _logs() -> None:

@@ -16,7 +16,7 @@ from ui.parts.words import ago, plain, when
 from ui.session import account, platform
 
 _PAGE, _TOTAL = "users_page", "users_total"
-_ON_A_PAGE = 25
+_ON_A_PAGE = 12  # each with a form of its own
 _PASSWORD, _ADDED = "users_initial_password", "users_added"
 _ROLE_WORDS = {
     Role.ADMIN: "Administrator",
