@@ -64,6 +64,7 @@ class StatusReporter:
         self._clock: pb.StatusClock | None = None
         self._replies: deque[pb.CommandReply] = deque()
         self._sent = 0
+        self._stream: object | None = None
         self._greeted = False
         self._carrying: set[asyncio.Task[None]] = set()
 
@@ -95,7 +96,8 @@ class StatusReporter:
 
     async def _report(self, stub: rpc.FlStatusAsyncStub) -> None:
         self._replies.clear()
-        call = stub.Report(self._outgoing())
+        self._stream = stream = object()
+        call = stub.Report(self._outgoing(stream))
         async for message in call:
             if message.HasField("acknowledged"):
                 self._acknowledged(message.acknowledged.seq)
@@ -118,19 +120,24 @@ class StatusReporter:
         self._replies.append(await self._commands.carry_out(command))
         self._wake.set()
 
-    async def _outgoing(self) -> AsyncIterator[pb.StatusReport]:
+    async def _outgoing(self, stream: object) -> AsyncIterator[pb.StatusReport]:
+        """Yield what goes up on one stream; that of a broken one must not take from the next."""
         start = pb.ReportStart(
             version=self._version, problem_id=self._problem_id, last_seq=self._events.last_seq
         )
         yield pb.StatusReport(start=start)
         while True:
             await self._wake.wait()
+            if self._stream is not stream:
+                return
             self._wake.clear()
             if not self._greeted:
                 continue
             for event in self._events.after(self._sent):
                 self._sent = event.seq
                 yield pb.StatusReport(event=event)
+                if self._stream is not stream:
+                    return
             while self._replies:
                 yield pb.StatusReport(reply=self._replies.popleft())
             clock, self._clock = self._clock, None

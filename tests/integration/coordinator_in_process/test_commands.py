@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import numpy as np
+from support.waiting import Feed
 
 from fedota_proto.v1 import fl_round_pb2
 
@@ -190,5 +193,28 @@ async def test_events_wait_for_a_webserver_that_is_away(make_world: MakeWorld) -
     assert not world.webserver.events.items
     await world.webserver.start()
     await world.webserver.state("completed")
+    numbers = [event.seq for event in world.webserver.events.items]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+async def test_no_event_is_lost_to_a_stream_that_broke(make_world: MakeWorld) -> None:
+    world = await make_world()
+    assert (await world.webserver.command(pause=True)).done
+    await world.webserver.stop()
+    one = await world.attached(1, 1)
+    refused: Feed[object] = Feed("connections to nobody")
+
+    def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+        refused.put(None)
+
+    nobody = await asyncio.start_server(refuse, "127.0.0.1", world.webserver.port)
+    await refused.count(3)
+    nobody.close()
+    await nobody.wait_closed()
+    await world.webserver.start()
+    await world.webserver.events.until(lambda e: e.member.change == "connected")
+    one.leave(1)
+    await world.webserver.events.until(lambda e: e.member.change == "gone")
     numbers = [event.seq for event in world.webserver.events.items]
     assert numbers == list(range(1, len(numbers) + 1))
