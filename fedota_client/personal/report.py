@@ -221,11 +221,11 @@ def _name(model: str) -> str:
 
 def _tuning_words(facts: ReportFacts) -> str:
     rules, personal, local = facts.rules, facts.tuned[PERSONAL], facts.tuned[LOCAL]
-    which = {"all": "All layers", "last": "The last layer"}.get(
-        facts.layers, f"The layers {facts.layers}"
+    which = {"all": "All layers of the shared model were", "last": "The last layer was"}.get(
+        facts.layers, f"Of the shared model the layers {facts.layers} were"
     )
     words = (
-        f"{which} of the shared model were tuned on {facts.train_examples} of your examples, until "
+        f"{which} tuned on {facts.train_examples} of your examples, until "
         f"{rules.patience} epochs in a row did not better the loss on others set aside: epoch "
         f"{personal.best_epoch} of {len(personal.train_losses)} was kept. The local-only model "
         f"began as the problem's published model; of it epoch {local.best_epoch} of "

@@ -122,6 +122,7 @@ class ScriptedSelector(rpc.FlRoundServicer):
         self.in_flight_most = 0
         self.description = pb.DescribeReply(problem_id=PROBLEM_ID)
         self.file = b""
+        self.round_files: dict[int, bytes] = {}
         self._server: grpc.aio.Server | None = None
 
     async def start(self, keys: ProblemKeys) -> None:
@@ -219,10 +220,11 @@ class ScriptedSelector(rpc.FlRoundServicer):
         if self.refuse_fetch_with is not None:
             error, self.refuse_fetch_with = self.refuse_fetch_with, None
             raise error
-        digest = hashlib.sha256(self.file).digest()
-        half = len(self.file) // 2
-        yield pb.FileChunk(size_bytes=len(self.file), sha256=digest, data=self.file[:half])
-        yield pb.FileChunk(data=self.file[half:])
+        file = self.round_files[request.server_round] if request.server_round else self.file
+        digest = hashlib.sha256(file).digest()
+        half = len(file) // 2
+        yield pb.FileChunk(size_bytes=len(file), sha256=digest, data=file[:half])
+        yield pb.FileChunk(data=file[half:])
 
     async def Tell(self, request: pb.TellRequest, context: Any) -> pb.TellReply:
         self._caller(context, "Tell")
