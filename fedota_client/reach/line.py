@@ -132,6 +132,8 @@ class Line:
             ) from None
         except TimeoutError:
             raise words.tls_silent(self._address, self._timeout_s) from None
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            raise words.tls_cut(self._address) from None
         except ssl.SSLError as error:
             raise words.tls_refused(self._address, error.reason or str(error)) from None
         except OSError:

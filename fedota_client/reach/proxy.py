@@ -99,10 +99,11 @@ class Proxies:
     Parameters
     ----------
     environ
-        As `os.environ` once `grpc_environment` is in it.
+        As `os.environ`, before or after `grpc_environment` is in it.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
+        environ = {**environ, **grpc_environment(environ)}
         names = [name for name in _PROXY_NAMES if name in environ]
         self._variable = names[0] if names else ""
         self._url = environ[self._variable].strip() if names else ""
@@ -111,7 +112,7 @@ class Proxies:
     @classmethod
     def of_process(cls) -> Self:
         """Read this process's environment, which is where gRPC's core looks."""
-        return cls({**os.environ, **grpc_environment(os.environ)})
+        return cls(os.environ)
 
     def for_address(self, address: str) -> Proxy | None:
         """Return the proxy for ``host:port``, None where the way is direct.

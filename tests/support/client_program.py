@@ -9,7 +9,8 @@ import functools
 import os
 import sys
 
-from fedota_client import cli, commands, connection
+from fedota_client import cli, connection
+from fedota_client.commands import join
 from fedota_client.participation import JoinOptions
 
 WORKER = (sys.executable, "-P", "-m", "support.scripted_worker")
@@ -17,7 +18,7 @@ WORKER = (sys.executable, "-P", "-m", "support.scripted_worker")
 
 def main() -> None:
     """Run the client's command line."""
-    vars(commands)["JoinOptions"] = functools.partial(JoinOptions, worker_command=WORKER)
+    vars(join)["JoinOptions"] = functools.partial(JoinOptions, worker_command=WORKER)
     if "CLIENT_PROTOCOL" in os.environ:
         vars(connection)["PROTOCOL"] = int(os.environ["CLIENT_PROTOCOL"])
     cli.main()
