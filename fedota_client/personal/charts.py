@@ -8,12 +8,14 @@ from html import escape
 
 import numpy as np
 
+from fedota_client.personal.figures import short
 from fedota_client.personal.intervals import Interval
 
 WIDTH = 640
 _LEFT, _RIGHT, _TOP, _BOTTOM = 110, 20, 14, 34
 _ROW = 34
 _POINTS_MOST = 600
+_FEW = 100
 
 
 def interval_chart(numbers: Mapping[str, Interval], chosen: str, *, percent: bool = False) -> str:
@@ -97,6 +99,7 @@ def scatter_chart(true: np.ndarray, predicted: Mapping[str, np.ndarray], target:
     """
     step = max(1, math.ceil(len(true) / _POINTS_MOST))
     shown = true[::step]
+    radius = 4 if len(shown) < _FEW else 2.5
     values = np.concatenate([shown, *(one[::step] for one in predicted.values())])
     height = 380
     across = _Scale(float(values.min()), float(values.max()), _LEFT, WIDTH - _RIGHT)
@@ -109,7 +112,7 @@ def scatter_chart(true: np.ndarray, predicted: Mapping[str, np.ndarray], target:
     ]
     for name, one in predicted.items():
         dots = "".join(
-            f'<circle cx="{across(x):.1f}" cy="{up(y):.1f}" r="2.5"/>'
+            f'<circle cx="{across(x):.1f}" cy="{up(y):.1f}" r="{radius}"/>'
             for x, y in zip(shown, one[::step], strict=True)
         )
         parts.append(f'<g class="{name} dots">{dots}</g>')
@@ -174,7 +177,7 @@ def _side_axis(scale: _Scale, title: str) -> str:
 
 
 def _number(value: float, percent: bool = False) -> str:
-    return f"{100 * value:.3g}%" if percent else f"{value:.3g}"
+    return f"{100 * value:.3g}%" if percent else short(value)
 
 
 def _svg(height: float, parts: Sequence[str]) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from fedota_client.personal.comparison import LOCAL, PERSONAL, SHARED, Comparison
+from fedota_client.personal.figures import short
 from fedota_client.personal.intervals import Interval
-
-_SMALL = 1e-4
 
 NAMES = {
     SHARED: "the shared model",
@@ -23,11 +22,7 @@ def number_words(name: str, interval: Interval) -> str:
     """Write a measured number with its interval, as ``91.2% (86.0% to 95.1%)``."""
     if name == "accuracy":
         return f"{interval.value:.1%} ({interval.low:.1%} to {interval.high:.1%})"
-    return f"{_short(interval.value)} ({_short(interval.low)} to {_short(interval.high)})"
-
-
-def _short(value: float) -> str:
-    return "<0.0001" if 0 < abs(value) < _SMALL else f"{value:.3g}"
+    return f"{short(interval.value)} ({short(interval.low)} to {short(interval.high)})"
 
 
 def summary(comparison: Comparison) -> list[str]:
@@ -50,8 +45,8 @@ def summary(comparison: Comparison) -> list[str]:
 
 
 def _difference(name: str, difference: Interval) -> str:
-    by = _short(abs(difference.value))
-    low, high = (f"{bound:+.2g}" for bound in (difference.low, difference.high))
+    by = short(abs(difference.value))
+    low, high = (short(bound, signed=True) for bound in (difference.low, difference.high))
     bounds = f"95% interval of the difference: {low} to {high}"
     if difference.high < 0:
         return f"Its loss is lower than that of {NAMES[name]} by {by}, beyond chance ({bounds})."

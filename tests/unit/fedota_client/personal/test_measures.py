@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from fedota_client.examples import Examples, Field
 from fedota_client.personal.comparison import compare
+from fedota_client.personal.figures import short
 from fedota_client.personal.halves import MEASURED_MOST, parts_of
 from fedota_client.personal.intervals import mean_interval, share_interval
 from fedota_client.personal.measures import Answers, classes_of, measure
@@ -136,3 +137,19 @@ def test_too_few_to_part_with_validate_themselves() -> None:
 def test_of_very_many_examples_only_some_are_measured() -> None:
     parts = parts_of(examples(10, 1), examples(3 * MEASURED_MOST, 2))
     assert len(parts.choice) == len(parts.report) == MEASURED_MOST
+
+
+@pytest.mark.parametrize(
+    ("value", "signed", "text"),
+    [
+        (0.03451, False, "0.0345"),
+        (5694.3, False, "5,694"),
+        (-12.55, False, "-12.6"),
+        (0.00001, False, "<0.0001"),
+        (0.00001, True, "0.0000"),
+        (2.5, True, "+2.5"),
+        (0.0, False, "0"),
+    ],
+)
+def test_numbers_are_short(value: float, signed: bool, text: str) -> None:
+    assert short(value, signed=signed) == text
