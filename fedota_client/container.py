@@ -172,7 +172,7 @@ def look(path: Path) -> Folder:
         exists=there == path,
         readable=readable,
         writable=os.access(there, os.W_OK | enter),
-        empty=readable and there.is_dir() and next(iter(os.scandir(there)), None) is None,
+        empty=readable and there.is_dir() and _is_empty(there),
         read_only=bool(os.statvfs(there).f_flag & os.ST_RDONLY),
         owner=status.st_uid,
         mode=status.st_mode & 0o777,
@@ -239,6 +239,11 @@ def _remedy(folder: Folder, caller: Caller) -> str:
 
 def _mode_allows(folder: Folder, user: int) -> bool:
     return folder.owner == user and folder.mode & 0o700 == 0o700
+
+
+def _is_empty(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return next(entries, None) is None
 
 
 def _refuse(mistake: str) -> None:

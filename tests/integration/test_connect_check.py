@@ -25,7 +25,7 @@ from fedota_client.reach.proxy import Proxies
 from fedota_client.reach.report import Step
 from fedota_proto.invite import Invite, sign_invite
 from fedota_proto.tls import WEBSERVER_NAME, selector_name
-from fedota_server.authority import PlatformHome, ProblemKeys
+from fedota_server.authority import Authority, PlatformHome, ProblemKeys
 
 from .client_wire.doubles import PROBLEM_ID, ScriptedSelector, make_keys
 
@@ -98,21 +98,30 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 
 
 def certificate(
-    folder: Path, issuer: str, *names: str, begins: dt.timedelta, ends: dt.timedelta
+    folder: Path,
+    issuer: str | Authority,
+    *names: str,
+    begins: dt.timedelta,
+    ends: dt.timedelta,
 ) -> tuple[Path, Path]:
-    """Make a certificate by somebody else's CA, in the form in which a server loads it."""
+    """Make a certificate by somebody else's CA, or the platform's, as files that a server loads."""
     key = ec.generate_private_key(ec.SECP256R1())
     now = dt.datetime.now(dt.UTC)
+    if isinstance(issuer, str):
+        by = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)])
+        signs = ec.generate_private_key(ec.SECP256R1())
+    else:
+        by, signs = issuer.certificate.subject, issuer.key
     made = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]))
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
+        .issuer_name(by)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + begins)
         .not_valid_after(now + ends)
         .add_extension(x509.SubjectAlternativeName(list(map(x509.DNSName, names))), critical=False)
-        .sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+        .sign(signs, hashes.SHA256())
     )
     paths = folder / "shown.pem", folder / "shown.key"
     paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
@@ -362,6 +371,26 @@ async def test_the_proxy_puts_in_its_own_certificate(site: Site, tmp_path: Path)
     assert (step, code) == (Step.TLS, "intercepted")
     assert "issued by “Clinic Inspection CA”" in sentence
     assert f"exempt {site.selector.address} from TLS inspection" in sentence
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "code", "words"),
+    [
+        (-2 * DAY, -DAY, "expired", "has expired (it ended on 2"),
+        (DAY, 2 * DAY, "not-yet-valid", "is not valid yet (it begins on 2"),
+    ],
+)
+async def test_a_certificate_out_of_its_time_or_a_wrong_clock(
+    site: Site, tmp_path: Path, begins: dt.timedelta, ends: dt.timedelta, code: str, words: str
+) -> None:
+    authority = PlatformHome(tmp_path / "platform").authority()
+    name = selector_name(PROBLEM_ID, 1)
+    shown = certificate(tmp_path, authority, name, begins=begins, ends=ends)
+    async with ConnectProxy(shows=shown) as proxy:
+        step, found, sentence = await site.blocked(https_proxy=proxy.url)
+    assert (step, found) == (Step.TLS, code)
+    assert words in sentence
+    assert f"this machine's clock says {dt.datetime.now(dt.UTC):%Y-%m}" in sentence
 
 
 async def test_a_server_of_another_platform(site: Site, tmp_path: Path) -> None:
