@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.programs import run_module
+from support.web_world import MakeWebWorld, WebWorld
 from support.world import MakeWorld, World, problem_toml
 
 _WORLDS = pytest.StashKey[list[World]]()
@@ -39,6 +40,25 @@ async def make_world(
             )
             worlds.append(world)
             return world
+
+        yield make
+
+
+@pytest.fixture
+async def make_web_world(
+    request: pytest.FixtureRequest, tmp_path: Path, model_folder: Path
+) -> AsyncIterator[MakeWebWorld]:
+    """Makes a platform with one published problem; ended with the test."""
+    worlds = request.node.stash.setdefault(_WORLDS, [])
+    async with AsyncExitStack() as stack:
+
+        async def make(*, selectors: int = 1, database_url: str = "", **rules: object) -> WebWorld:
+            place = tmp_path / f"world-{len(worlds)}"
+            place.mkdir()
+            text = problem_toml(**rules)  # type: ignore[arg-type]
+            world = WebWorld(place, model_folder, text, selectors, database_url)
+            worlds.append(world)
+            return await stack.enter_async_context(world)
 
         yield make
 

@@ -6,7 +6,8 @@ import asyncio
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -26,6 +27,7 @@ from fedota_server.webserver.problem_ports import ProblemPorts
 from fedota_server.webserver.settings import WebserverSettings
 from fedota_server.webserver.tables import CommandRow, ProblemRow, ServerRow, User
 from support.director import Director
+from support.holder import Holder
 from support.programs import Program, environment
 from support.waiting import DEADLINE_S, until
 from support.world import Member, World
@@ -75,6 +77,7 @@ class WebWorld(World):
         self.members: dict[str, Member] = {}
         self.holders: dict[str, Actor] = {}
         self.webservers: list[Program] = []
+        self._stack = AsyncExitStack()
 
     def person(self, name: str, *roles: Role) -> Actor:
         """Make an account."""
@@ -126,6 +129,7 @@ class WebWorld(World):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        await self._stack.aclose()
         await asyncio.gather(*(one.kill() for one in [*self.clients, *self.webservers]))
         await self.director.close()
         await KeptProcessSpawner(self.folder.state / "servers", self.folder.logs).close(grace_s=0)
@@ -173,6 +177,16 @@ class WebWorld(World):
         (place / "invite").write_text(text)
         self.members[name] = member
         return member
+
+    async def holder(self, name: str) -> Holder:
+        """Make a holder and have it check in."""
+        return await self._stack.enter_async_context(Holder(self.take_part(name)))
+
+    async def again(self, holder: Holder, selector: int = 1) -> Holder:
+        """Have a holder whose stream has ended check in once the servers run again."""
+        await self.state_of("coordinator", "running")
+        await self.state_of(f"selector-{selector}", "running")
+        return await self._stack.enter_async_context(Holder.moved(holder, selector))
 
     # What the database says.
 
@@ -258,3 +272,6 @@ class WebWorld(World):
         return super().tails() | {
             one.name: "\n".join(one.lines.items[-80:]) for one in self.webservers
         }
+
+
+MakeWebWorld = Callable[..., Awaitable[WebWorld]]
