@@ -10,6 +10,7 @@ from fedota_client.commands import (
     join,
     leave,
     personalize,
+    predict,
     receipts,
     version,
 )
@@ -39,6 +40,7 @@ app.command(cls=PlainCommand, epilog=connect_check.EXIT_CODES)(connect_check.con
 app.command(cls=PlainCommand, epilog=join.EXIT_CODES)(join.join)
 app.command(cls=PlainCommand)(receipts.receipts)
 app.command("personalize", cls=PlainCommand)(personalize.personalize_command)
+app.command(cls=PlainCommand)(predict.predict)
 app.command(cls=PlainCommand)(leave.leave)
 app.command(cls=PlainCommand)(version.version)
 app.add_typer(jobs, name="job")

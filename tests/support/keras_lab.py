@@ -2,9 +2,10 @@
 
 One line of JSON in, one line of JSON out. ``{"make": NAME, "out": PATH}`` saves one of `MODELS`;
 ``{"job": NAME, "arguments": […]}`` runs a job; ``{"walk": PATH}`` compares the names that the
-client gives to a model's variables with what the file holds; ``{"quote": TEXT}`` lets TensorFlow
-fail with a text while it computes. The answer holds ``error`` (code and
-sentence) where a `FedotaError` was raised, ``exit`` where the command line was refused.
+client gives to a model's variables with what the file holds; ``{"predict": PATH, "inputs": […]}``
+asks plain Keras for a model's one output of each example; ``{"quote": TEXT}`` lets TensorFlow
+fail with a text while it computes. The answer holds ``error`` (code and sentence) where a
+`FedotaError` was raised, ``exit`` where the command line was refused.
 """
 
 from __future__ import annotations
@@ -203,6 +204,11 @@ class KerasLab:
         assert self.ask(make=name, out=str(out)) == {}
         return out
 
+    def predict(self, model: Path, inputs: list[list[float]]) -> list[float]:
+        """Return what plain Keras says of each example: one number."""
+        said: list[float] = self.ask(predict=str(model), inputs=inputs)["said"]
+        return said
+
     def job(self, name: str, *arguments: str | Path) -> dict[str, Any]:
         """Run a job; the answer is empty if it succeeds."""
         return self.ask(job=name, arguments=[str(argument) for argument in arguments])
@@ -225,6 +231,10 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         keras.utils.set_random_seed(3)
         MODELS[request["make"]](keras).save(request["out"])
         return {}
+    if "predict" in request:
+        model = keras.models.load_model(request["predict"])
+        said = model.predict(np.array(request["inputs"], "float32"), verbose=0)
+        return {"said": said[:, 0].tolist()}
     if "quote" in request:
         import tensorflow as tf
 

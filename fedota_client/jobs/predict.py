@@ -1,0 +1,117 @@
+"""The job ``predict``: what a model says of new data, as a table."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fedota_client.jobs.loading import failing_as, load_model
+from fedota_client.model_inputs import InputLayout
+from fedota_client.personal.answers import class_columns, number_columns
+from fedota_client.personal.new_data import new_examples
+from fedota_proto.errors import DataError, FolderError
+from fedota_proto.problem import parse_problem
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``predict --problem TOML --model M --data PATH --out CSV``.
+
+    Parameters
+    ----------
+    arguments
+        The command line.
+
+    Returns
+    -------
+    int
+        0; ``{"result": {"rows": n}}`` stands on standard output.
+
+    Raises
+    ------
+    FedotaError
+        Problem, model or data are refused, or do not go together; nothing is written then.
+    """
+    parser = argparse.ArgumentParser(prog="fedota-client job predict", description=__doc__)
+    parser.add_argument("--problem", type=Path, required=True, help="the problem.toml")
+    parser.add_argument("--model", type=Path, required=True, help="a .keras file")
+    parser.add_argument("--data", type=Path, required=True, help="a folder or file of new data")
+    parser.add_argument("--out", type=Path, required=True, help="CSV file for the predictions")
+    given = parser.parse_args(arguments)
+    rows = predict(given.problem, given.model, given.data, given.out)
+    sys.stdout.write(json.dumps({"result": {"rows": rows}}) + "\n")
+    return 0
+
+
+def predict(problem_file: Path, model_file: Path, data: Path, out: Path) -> int:
+    """Write one row for each new example: where it is, and what the model says of it.
+
+    Parameters
+    ----------
+    problem_file, model_file
+        The problem's format, and the model.
+    data
+        A folder or file.
+    out
+        Written beside and renamed.
+
+    Returns
+    -------
+    int
+        Rows written.
+
+    Raises
+    ------
+    FedotaError
+        As `main`.
+    """
+    try:
+        problem = parse_problem(problem_file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FolderError(f"{problem_file} cannot be read ({error.strerror}).") from error
+    model = load_model(model_file)
+    layout = InputLayout(problem.data, model.inputs, model.outputs)
+    beside = out.with_name(f".{out.name}.part")
+    count = 0
+    try:
+        with beside.open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            for piece in new_examples(data, problem.data):
+                inputs, _ = layout.arrange(piece.examples)
+                with failing_as("The model cannot be run on these data"):
+                    outputs = model.predict(inputs)
+                if problem.data.classes:
+                    names, columns = class_columns(outputs[0], problem.data.classes)
+                else:
+                    outs = [one.name for one in model.outputs]
+                    names, columns = number_columns(outputs, problem.data.target_names, outs)
+                if not count:
+                    table.writerow(["file", "row", *names])
+                for (name, row), values in zip(piece.places, _rows(columns), strict=True):
+                    table.writerow([name, row or "", *values])
+                count += len(piece.places)
+            file.flush()
+            os.fsync(file.fileno())
+        if not count:
+            raise DataError(f"There is no example in {data}.")
+        beside.replace(out)
+    except OSError as error:
+        raise FolderError(
+            f"{out} cannot be written ({error.strerror}): check its folder and free space."
+        ) from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return count
+
+
+def _rows(columns: Sequence[np.ndarray]) -> list[list[str]]:
+    return [
+        [f"{value:.7g}" if isinstance(value, float) else str(value) for value in row]
+        for row in zip(*(column.tolist() for column in columns), strict=True)
+    ]

@@ -1,0 +1,68 @@
+"""What a model's outputs mean, as columns of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fedota_client.personal.measures import classes_of
+
+Columns = tuple[list[str], list[np.ndarray]]
+
+
+def class_columns(outputs: np.ndarray, classes: Sequence[str]) -> Columns:
+    """Name the class of each example, and show the model's outputs behind it.
+
+    Parameters
+    ----------
+    outputs
+        ``(examples, classes)``, or ``(examples, 1)`` for two classes.
+    classes
+        Names in the order of their indices.
+
+    Returns
+    -------
+    list of str, list of np.ndarray
+        Names of the columns, and their values.
+    """
+    flat = outputs.reshape(len(outputs), -1).astype(np.float64)
+    names = np.array(list(classes), dtype=object)
+    chosen = names[np.minimum(classes_of(outputs), len(classes) - 1)]
+    if flat.shape[1] == 1:
+        shown = [f"output {classes[-1]}"]
+    else:
+        shown = [f"output {name}" for name in classes]
+        shown += [f"output {place}" for place in range(len(classes), flat.shape[1])]
+    return ["prediction", *shown], [chosen, *flat.T]
+
+
+def number_columns(
+    outputs: Sequence[np.ndarray], targets: Sequence[str], names: Sequence[str]
+) -> Columns:
+    """Show the numbers that a model predicts.
+
+    Parameters
+    ----------
+    outputs
+        One ``(examples, …)`` per output.
+    targets
+        Names of the targets; they name the columns where there are as many.
+    names
+        Of the outputs, for all other columns.
+
+    Returns
+    -------
+    list of str, list of np.ndarray
+        Names of the columns, and their values.
+    """
+    flat = [one.reshape(len(one), -1).astype(np.float64) for one in outputs]
+    columns = [column for one in flat for column in one.T]
+    if len(columns) == len(targets):
+        return [f"prediction {name}" for name in targets], columns
+    said = [
+        f"output {name} {place}" if one.shape[1] > 1 else f"output {name}"
+        for name, one in zip(names, flat, strict=True)
+        for place in range(one.shape[1])
+    ]
+    return said, columns
