@@ -42,7 +42,7 @@ _OUTCOMES_MAX = 64
 _STALL_S = 60.0
 _STOP_S = 1.0
 _AT_SELECTORS_S = 1.0
-_NOT_STARTED_S = 15.0
+_NOT_STARTED_S = 10.0
 _OVER = (Status.COMPLETED, Status.ARCHIVED)
 
 _Context = grpc.aio.ServicerContext[Any, Any]
