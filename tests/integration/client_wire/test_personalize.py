@@ -1,0 +1,224 @@
+"""`fedota-client personalize` as a process, with real Keras: three files or none."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.keras_lab import KerasLab
+from support.programs import environment
+
+from fedota_proto.model_file import read_weights
+from fedota_proto.v1 import fl_round_pb2 as pb
+
+from .doubles import Problem, until
+from .test_processes import PROCESS_S, client, ended, started
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "diabetes"
+DATA = EXAMPLE / "data" / "practice-north"
+ROUND = 4
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example's model, trained a little on what another practice has."""
+    folder = tmp_path_factory.mktemp("shared")
+    with KerasLab(environment()) as lab:
+        inspected = lab.job("inspect", "--model", EXAMPLE / "model.keras", "--out", folder)
+        assert inspected == {}
+        trained = lab.job(
+            *("train", "--problem", EXAMPLE, "--data", EXAMPLE / "data" / "practice-east"),
+            *("--epochs", "5", "--out", folder / "train.json"),
+            *("--model-out", folder / "shared.keras"),
+        )
+        assert trained == {}
+    return folder
+
+
+@pytest.fixture
+def command(problem: Problem, shared: Path, tmp_path: Path) -> list[str]:
+    """The command line; the selector serves the example."""
+    selector = problem.selectors[0]
+    selector.file = (EXAMPLE / "model.keras").read_bytes()
+    selector.round_files = {ROUND: (shared / "shared.keras").read_bytes()}
+    selector.description = pb.DescribeReply(
+        problem_id=selector.problem_id,
+        problem_toml=(EXAMPLE / "problem.toml").read_text(),
+        manifest_json=(shared / "manifest.json").read_text(),
+        model_sha256=hashlib.sha256(selector.file).digest(),
+        model_size_bytes=len(selector.file),
+        state="completed",
+        completed_round=ROUND,
+    )
+    invite = tmp_path / "clinic.invite"
+    invite.write_text(Problem(problem.keys, problem.selectors[:1]).invite().text)
+    return [
+        *("personalize", str(invite), "--data", str(DATA), "--home", str(tmp_path / "home")),
+        *("--out", str(tmp_path / "mine")),
+    ]
+
+
+def left_over(tmp_path: Path) -> list[str]:
+    """Whatever is beside the results and in the client's folder, and should not be."""
+    beside = [path.name for path in tmp_path.glob(".mine*")]
+    return beside + [path.name for path in (tmp_path / "home").glob("personal.*")]
+
+
+async def test_three_files_and_a_comparison_on_the_holders_own_examples(
+    command: list[str], shared: Path, tmp_path: Path
+) -> None:
+    how = await client(*command, "--epochs", "8", "--ditto", "0.01", "--json")
+    assert (how.code, how.stderr) == (0, "")
+    result: dict[str, Any] = json.loads(how.stdout)
+    out = tmp_path / "mine"
+    assert sorted(path.name for path in out.iterdir()) == [
+        "personal.keras",
+        "report.html",
+        "shared.keras",
+    ]
+    assert (out / "shared.keras").read_bytes() == (shared / "shared.keras").read_bytes()
+    assert set(result["models"]) == {"shared", "personal", "local"}
+    for measured in result["models"].values():
+        assert set(measured["numbers"]) == {"loss", "mean absolute error"}
+        loss = measured["numbers"]["loss"]
+        assert loss["low"] <= loss["value"] <= loss["high"]
+    assert result["choice_losses"][result["chosen"]] == min(result["choice_losses"].values())
+    # Early stopping keeps the shared model's weights where no epoch bettered them.
+    mine, theirs = read_weights(out / "personal.keras"), read_weights(out / "shared.keras")
+    same = all(np.array_equal(mine[name], theirs[name]) for name in theirs)
+    assert result["chosen"] == "shared" or not same
+    assert left_over(tmp_path) == []
+
+
+async def test_the_report_says_it_in_words_and_loads_nothing(
+    command: list[str], tmp_path: Path
+) -> None:
+    how = await client(*command, "--epochs", "2", "--layers", "last")
+    assert how.code == 0, how
+    assert "suits your data best" in how.stdout
+    assert "tuning the personal model, epoch 1 of 2" in how.stdout
+    page = (tmp_path / "mine" / "report.html").read_text()
+    assert "suits your data best" in page
+    assert "The last layer was tuned on" in page
+    assert page.count("<svg") == 4
+    assert "prefers-color-scheme: dark" in page
+    assert "default-src 'none'" in page
+    addresses = set(re.findall(r"https?://[^\"' <]+", page))
+    assert addresses == {"http://www.w3.org/2000/svg"}
+    assert not re.search(r"<(script|link|img|iframe)\b|\bsrc=|url\(", page)
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "said"),
+    [
+        (["--round", "9"], 2, "Round 9 is not completed yet; the newest is 4."),
+        (["--layers", "nowhere"], 2, "The model has no layer nowhere that can be trained"),
+    ],
+)
+async def test_what_cannot_be_done_is_one_sentence_and_no_file(
+    command: list[str], tmp_path: Path, more: list[str], code: int, said: str
+) -> None:
+    how = await client(*command, *more)
+    assert how.code == code
+    assert said in how.stderr
+    assert len(how.stderr.splitlines()) == 1
+    assert not (tmp_path / "mine").exists()
+    assert left_over(tmp_path) == []
+
+
+async def test_a_folder_with_something_else_in_it_is_left_alone(
+    command: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.docx").touch()
+    how = await client(*command)
+    assert how.code == 2
+    assert "holds thesis.docx" in how.stderr
+
+
+async def test_earlier_results_stay_when_the_data_are_refused(
+    command: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "report.html").write_text("earlier")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a.csv").write_text("nonsense\n1\n")
+    command[command.index("--data") + 1] = str(tmp_path / "bad")
+    how = await client(*command)
+    assert how.code == 1
+    assert "a.csv" in how.stderr
+    assert (tmp_path / "mine" / "report.html").read_text() == "earlier"
+    assert left_over(tmp_path) == []
+
+
+async def test_a_problem_without_a_completed_round(problem: Problem, command: list[str]) -> None:
+    problem.selectors[0].description.completed_round = 0
+    how = await client(*command)
+    assert how.code == 2
+    assert "No round is completed yet" in how.stderr
+
+
+async def test_a_policy_forbids_it_too(command: list[str], tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text('strategies = ["Krum"]\n')
+    how = await client(*command, "--policy", str(tmp_path / "policy.toml"))
+    assert how.code == 3
+    assert "allows Krum alone" in how.stderr
+    assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_a_signal_leaves_nothing_half_written(
+    command: list[str], tmp_path: Path, sent: signal.Signals, code: int
+) -> None:
+    process = await started(
+        sys.executable, "-m", "fedota_client", *command, "--epochs", "100000", "--patience", "99999"
+    )
+    await until(lambda: any(tmp_path.glob(".mine*")))
+    await asyncio.sleep(0)
+    process.send_signal(sent)
+    how = await asyncio.wait_for(ended(process), PROCESS_S)
+    assert how.code == code, how
+    assert not (tmp_path / "mine").exists()
+    assert left_over(tmp_path) == []
+
+
+async def test_a_model_says_of_new_files_what_plain_keras_says(tmp_path: Path) -> None:
+    header, *rows = (EXAMPLE / "data" / "test.csv").read_text().splitlines()
+    # Without its last column, the target.
+    new = [line.rpartition(",")[0] for line in (header, *rows[:5])]
+    (tmp_path / "new.csv").write_text("\n".join(new) + "\n")
+    how = await client(
+        *("predict", str(EXAMPLE / "model.keras"), "--data", str(tmp_path / "new.csv")),
+        *("--format", str(EXAMPLE / "problem.toml"), "--out", str(tmp_path / "said.csv"), "--json"),
+    )
+    assert (how.code, how.stderr) == (0, "")
+    assert json.loads(how.stdout) == {"rows": 5, "out": str(tmp_path / "said.csv")}
+    said = (tmp_path / "said.csv").read_text().splitlines()
+    assert said[0] == "file,row,prediction progression"
+    predicted = [float(line.split(",")[2]) for line in said[1:]]
+    with KerasLab(environment()) as lab:
+        numbers = [[float(cell) for cell in line.split(",")] for line in new[1:]]
+        for row in numbers:
+            row[1] -= 1  # the sex, an allowed value, is told by its index
+        plain = lab.predict(EXAMPLE / "model.keras", numbers)
+    np.testing.assert_allclose(predicted, plain, rtol=1e-5)
+
+
+async def test_new_files_that_do_not_keep_the_format_bring_no_predictions(tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("age\n12\n")
+    how = await client(
+        *("predict", str(EXAMPLE / "model.keras"), "--data", str(tmp_path / "new.csv")),
+        *("--format", str(EXAMPLE / "problem.toml"), "--out", str(tmp_path / "said.csv")),
+    )
+    assert how.code == 1
+    assert "new.csv" in how.stderr
+    assert os.listdir(tmp_path) == ["new.csv"]
