@@ -68,6 +68,7 @@ class Keeper:
         self._pid = 0
         self._kill_at = _NEVER
         self._state: dict[str, Any] = {
+            "path": path,  # a copy of this file elsewhere speaks of no server of that place
             "launch": order["launch"],
             "spec": order["spec"],
             "keeper": [os.getpid(), started(os.getpid())],

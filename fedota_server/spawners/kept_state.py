@@ -64,9 +64,11 @@ class KeptState:
 
 
 def load_state(path: Path) -> KeptState | None:
-    """Read a keeper's file; None where there is none, or what a power cut left of one."""
+    """Read a keeper's file; None where there is none, a copy, or what a power cut left of one."""
     try:
         fields = json.loads(path.read_text())
+        if fields["path"] != str(path):
+            return None
         return KeptState(
             launch=str(fields["launch"]),
             spec=str(fields["spec"]),

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -438,3 +439,15 @@ async def test_a_kept_server_survives_its_spawners_process(
     assert all(process.is_running() for process in family)
     await spawner.close()
     assert await all_end(family)
+
+
+async def test_a_copied_folder_is_no_reason_to_touch_the_originals_servers(
+    next_spawner: Callable[[], Spawner], tmp_path: Path
+) -> None:
+    original = next_spawner()
+    await original.start(server("serves"))
+    shutil.copytree(tmp_path / "logs", tmp_path / "copy")
+    async with kept_spawner(tmp_path / "copy") as copy:
+        assert await copy.adopt(server("family")) is None
+        assert await copy.poll("selector-1") == 0
+    assert await original.poll("selector-1") is None
