@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from fedota_client.clock_skew import skew_words
 from fedota_client.connection import CallTimeouts, Member, SelectorLink
 from fedota_client.limits.bandwidth import Throttle
 from fedota_client.progress import Display
@@ -108,6 +109,7 @@ class Dialer:
         self._distrusted: dict[str, AuthenticationError] = {}
         self._unreached: set[str] = set()
         self._hinted = False
+        self._clock_told = False
         self._wait_s = 0.0
 
     def begin(self) -> None:
@@ -139,10 +141,21 @@ class Dialer:
             download=self._download,
         )
 
-    def reached(self) -> None:
-        """Take note that a selector has answered: from now on there is no giving up."""
+    def reached(self, reply: pb.HelloReply | None = None) -> None:
+        """Take note that a selector has answered: from now on there is no giving up.
+
+        Parameters
+        ----------
+        reply
+            Its greeting, by which this machine's clock is looked at, once.
+        """
         self._was_reached = True
         self._distrusted.clear()
+        if reply is not None and not self._clock_told:
+            words = skew_words(time.time(), reply.unix_s)
+            if words:
+                self._clock_told = True
+                self._display.note(words)
 
     def failed(self, link: SelectorLink, error: FedotaError) -> None:
         """Show a failure, and decide whether to go on.
@@ -213,8 +226,7 @@ class Dialer:
         while True:
             link = await self.next_link()
             try:
-                await link.hello()
-                self.reached()
+                self.reached(await link.hello())
                 result = await action(link)
             except FedotaError as error:
                 self.failed(link, error)

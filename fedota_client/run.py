@@ -285,8 +285,7 @@ class ClientRun:
             _log.info("the worker has had nothing to do for %.0f s and was ended", idle_s)
 
     async def _hold(self, link: SelectorLink) -> None:
-        await link.hello()
-        self._dialer.reached()
+        self._dialer.reached(await link.hello())
         open_tasks = self._session.open_tasks()
         reported = [task_id for task_id, ready in open_tasks if ready]
         request = pb.CheckInRequest(

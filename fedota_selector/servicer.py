@@ -69,6 +69,7 @@ class FlRoundServicer:
             version=state.version,
             challenge=state.doorkeeper.new_challenge(),
             problem_id=state.problem_id,
+            unix_s=state.unix_clock(),
         )
 
     async def check_in(self, request: pb.CheckInRequest, context: Context) -> None:

@@ -70,8 +70,11 @@ class HelloReply(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     CHALLENGE_FIELD_NUMBER: _builtins.int
     PROBLEM_ID_FIELD_NUMBER: _builtins.int
+    UNIX_S_FIELD_NUMBER: _builtins.int
     challenge: _builtins.bytes
     problem_id: _builtins.str
+    unix_s: _builtins.float
+    """the answerer's clock, so that a wrong one is noticed"""
     @_builtins.property
     def version(self) -> _fl_records_pb2.Version: ...
     def __init__(
@@ -80,10 +83,11 @@ class HelloReply(_message.Message):
         version: _fl_records_pb2.Version | None = ...,
         challenge: _builtins.bytes = ...,
         problem_id: _builtins.str = ...,
+        unix_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["version", b"version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge", "problem_id", b"problem_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge", "problem_id", b"problem_id", "unix_s", b"unix_s", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

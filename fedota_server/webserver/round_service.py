@@ -137,7 +137,9 @@ class RoundService:
             The client speaks another protocol.
         """
         check_version(request.version, peer="client", us="webserver", release=release())
-        return pb.HelloReply(version=self._version, challenge=self._door.new_challenge())
+        return pb.HelloReply(
+            version=self._version, challenge=self._door.new_challenge(), unix_s=self._clock()
+        )
 
     async def describe(self, request: pb.DescribeRequest, context: _Context) -> pb.DescribeReply:
         """Say what the problem is and where it stands; an invite alone is enough.

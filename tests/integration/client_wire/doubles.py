@@ -110,6 +110,7 @@ class ScriptedSelector(rpc.FlRoundServicer):
         self.tells: list[int] = []
         self.away_until_unix_s = 0.0
         self.open_streams = 0
+        self.clock_ahead_s = 0.0
         self.hellos = 0
         self.calls: list[tuple[str, str]] = []
         self.welcome = pb.Welcome()
@@ -171,6 +172,7 @@ class ScriptedSelector(rpc.FlRoundServicer):
             version=records_pb.Version(protocol=self.protocol, release="test"),
             challenge=self.challenges.issue(time.monotonic()),
             problem_id=self.problem_id,
+            unix_s=time.time() + self.clock_ahead_s,
         )
 
     async def CheckIn(

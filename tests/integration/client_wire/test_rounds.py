@@ -295,3 +295,19 @@ async def test_a_broken_task_is_no_end(problem: Problem, start_client: StartClie
     stream.send(task=pb.Task(task_id=1, message_type="train", payload=payload))
     await client.display.wait_for("unsorted")
     assert not client.running.done()
+
+
+async def test_a_clock_that_is_wrong_by_a_day_is_told_once_and_hinders_nothing(
+    problem: Problem, start_client: StartClient
+) -> None:
+    selector = problem.selectors[0]
+    selector.clock_ahead_s = 86_400.0
+    client = await start_client()
+    stream = await selector.next_stream()
+    line = await client.display.wait_for("clock")
+    assert line.startswith("This machine's clock is 1 day behind the platform's: set it")
+    stream.end()
+    stream = await selector.next_stream()
+    stream.task(1, model_records(1.0))
+    await selector.next_update()
+    assert len([line for line in client.display.lines if "clock" in line]) == 1
