@@ -18,4 +18,4 @@ def main() -> None:
 
     os.environ.update(grpc_environment(os.environ))
 
-    app()
+    app(prog_name="fedota-client")

@@ -12,6 +12,7 @@
     privacy.jsonl    one line for each update that left with noise: what it cost
     problem/         the problem's file, manifest and model, as fetched
     client.log       the client's log and what the worker printed
+    pause            while it exists, a client does not work
     lock             held while a client runs
 """
 
@@ -62,6 +63,7 @@ class ClientHome:
         self.model_file = folder / "problem" / "model.keras"
         self.log_file = folder / "client.log"
         self.privacy_ledger = folder / "privacy.jsonl"
+        self.pause_file = folder / "pause"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -70,9 +72,12 @@ class ClientHome:
         Raises
         ------
         FolderError
-            Another client runs with this folder.
+            Another client runs with this folder, or it cannot be written.
         """
-        fd = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fd = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise self._unwritable("lock", error) from error
         try:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -141,6 +146,12 @@ class ClientHome:
         """Note that a selector has taken this key in."""
         if not self.enrolled:
             write_secret(self.folder / "enrolled", self._membership().encode())
+
+    def _unwritable(self, name: str, error: OSError) -> FolderError:
+        return FolderError(
+            f"{self.folder / name} cannot be written ({error.strerror}): check the folder's owner "
+            "and free space, or choose another with --home."
+        )
 
     def _membership(self) -> str:
         invite = self.invite()

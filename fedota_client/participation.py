@@ -137,7 +137,7 @@ def work_limits(home: ClientHome, settings: ClientSettings) -> WorkLimits:
         schedule=Schedule.parse(settings.hours, settings.days),
         on_mains=settings.on_mains,
         battery_percent=settings.battery_percent,
-        pause_file=settings.pause_file or home.folder / "pause",
+        pause_file=settings.pause_file or home.pause_file,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from fedota_client.receipts.checking import check_book
 from fedota_proto.errors import InviteError
 from fedota_proto.v1 import fl_round_pb2 as pb
 
@@ -230,3 +232,31 @@ async def test_leaving_ends_the_membership(problem: Problem, invite_file: Path) 
     how = await client("leave", str(invite_file), "--yes", "--home", str(invite_file.parent / "h"))
     assert how.code == 0
     assert problem.selectors[0].tells == [pb.TellRequest.LEAVING]
+
+
+async def test_leaving_is_told_receipted_and_wiped(
+    problem: Problem, invite_file: Path, tmp_path: Path
+) -> None:
+    home = str(tmp_path / "home")
+    how = await client("leave", str(invite_file), "--home", home, "--yes", "--wipe", "--json")
+    assert (how.code, how.stderr) == (0, "")
+    left = ["receipts.head", "receipts.jsonl"]
+    assert json.loads(how.stdout) == {"told": True, "reason": "", "wiped": True, "left": left}
+    assert problem.selectors[0].tells == [pb.TellRequest.LEAVING]
+    assert sorted(os.listdir(home)) == left
+    checked = check_book(Path(home))
+    assert checked.findings == []
+    assert [line.get("what") for line in checked.lines] == [None, "leaving"]
+
+
+async def test_who_was_removed_before_can_still_wipe(
+    problem: Problem, invite_file: Path, tmp_path: Path
+) -> None:
+    problem.selectors[0].refuse_with = InviteError("This membership has ended.")
+    home = str(tmp_path / "home")
+    refused = await client("leave", str(invite_file), "--home", home, "--yes")
+    assert (refused.code, refused.stderr) == (1, "This membership has ended.\n")
+    how = await client("leave", str(invite_file), "--home", home, "--yes", "--wipe")
+    assert how.code == 0
+    assert "This membership has ended." in how.stdout
+    assert sorted(os.listdir(home)) == ["receipts.head", "receipts.jsonl"]
