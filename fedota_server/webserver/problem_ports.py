@@ -36,6 +36,9 @@ class ProblemPorts:
         FolderError, ServerStartError
             A file is damaged or cannot be written; no ports are free.
         """
+        own = Ports.load(folder.ports_path)
+        if own is not None and len(own.selectors) >= selectors and own.host == self._host:
+            return own
         with self._lock:
             others = self._problems.glob("*/.fedota/ports.json")
             kept = [Ports.load(path) for path in others if path != folder.ports_path]

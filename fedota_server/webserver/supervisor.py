@@ -21,7 +21,7 @@ from fedota_server.webserver.threads import in_thread
 
 logger = logging.getLogger(__name__)
 
-LOOK_S = 2.0
+LOOK_S = 1.0
 _STARTS_AT_ONCE = 4
 
 
