@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import aggregation, selector
+from benchmarks import aggregation, data, selector
 from benchmarks.door import door
 from benchmarks.ours import coordinator_start_s, run_ours
 from benchmarks.pages import NAMES, page_s
@@ -154,6 +154,27 @@ ROWS = (
         "seconds until coordinator and selector answer, the slower of both",
         lambda: asyncio.run(_start_s()),
         _fixed(3),
+        False,
+    ),
+    Row(
+        "check_ratio",
+        "time of `fedota-client check` over pandas' fastest reader's, the same 1 GB file",
+        data.check_ratio,
+        _fixed(2),
+        False,
+    ),
+    Row(
+        "check_rss_mb",
+        "peak memory in MB of the check of a 5 GB table",
+        data.check_peak_mb,
+        _fixed(1_000),
+        False,
+    ),
+    Row(
+        "train_rss_mb",
+        "memory in MB of training on a 20 GB table beyond that on a small one",
+        data.train_growth_mb,
+        _fixed(2_000),
         False,
     ),
     *(

@@ -103,7 +103,7 @@ class SampledRepeats:
     Equal values have equal hashes, so the same share of values and of their repetitions is kept.
     """
 
-    _MOST = 1 << 22
+    _MOST = 1 << 21
 
     def __init__(self) -> None:
         self._hashes: list[np.ndarray] = []
