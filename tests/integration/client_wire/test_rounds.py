@@ -7,8 +7,10 @@ import asyncio
 import numpy as np
 import pytest
 
+from fedota_client.receipts.book import ReceiptBook
 from fedota_client.receipts.checking import check_book
-from fedota_proto.errors import InviteError, SessionInUseError, VersionError
+from fedota_client.update_store import KeptUpdate
+from fedota_proto.errors import FolderError, InviteError, SessionInUseError, VersionError
 from fedota_proto.npy import npy_view
 from fedota_proto.v1 import fl_records_pb2 as records_pb
 from fedota_proto.v1 import fl_round_pb2 as pb
@@ -311,3 +313,23 @@ async def test_a_clock_that_is_wrong_by_a_day_is_told_once_and_hinders_nothing(
     stream.task(1, model_records(1.0))
     await selector.next_update()
     assert len([line for line in client.display.lines if "clock" in line]) == 1
+
+
+async def test_nothing_leaves_without_a_receipt(
+    problem: Problem, start_client: StartClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: ReceiptBook, update: KeptUpdate, address: str) -> None:
+        raise FolderError("The receipts cannot be written (No space left on device).")
+
+    monkeypatch.setattr(ReceiptBook, "sending", full)
+    client = await start_client()
+    selector = problem.selectors[0]
+    stream = await selector.next_stream()
+    stream.task(1, model_records(1.0))
+    line = await client.display.wait_for("cannot be sent")
+    assert "No space left on device" in line
+    assert selector.updates.empty()
+    # The next update is tried again.
+    monkeypatch.undo()
+    stream.task(2, model_records(2.0))
+    assert (await selector.next_update()).header.task_id == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -279,3 +280,20 @@ def test_the_models_hash_names_every_array() -> None:
 def test_a_book_is_json_that_people_can_read(written: Path) -> None:
     assert all(isinstance(json.loads(line), dict) for line in lines_of(written))
     assert isinstance(check_book(written), CheckedBook)
+
+
+def test_a_full_disk_leaves_no_half_line(
+    open_book: Callable[[], ReceiptBook], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = open_book()
+    book.sending(update(1), ADDRESS)
+    before = (tmp_path / BOOK).read_bytes()
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:40]))
+    with pytest.raises(FolderError, match="No space left on device"):
+        book.sending(update(2), ADDRESS)
+    monkeypatch.undo()
+    assert (tmp_path / BOOK).read_bytes() == before
+    book.sending(update(2), ADDRESS)
+    checked = check_book(tmp_path)
+    assert (checked.findings, len(checked.lines)) == ([], 3)
