@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from fedota_client.command_line import app
 from fedota_client.home import ClientHome
 from fedota_client.leaving import wipe
 from fedota_client.policy import rules
+from fedota_client.policy.policy import NoiseRule, read_policy
 from fedota_client.receipts.book import ReceiptBook
 from fedota_client.service_files import ServiceFacts, compose_file, systemd_unit
 from fedota_proto.credential import SigningKey
@@ -205,3 +207,22 @@ def test_a_policy_in_the_documentation_is_one() -> None:
 
     text = (policy.__doc__ or "").partition("::\n")[2]
     assert tomllib.loads(text)["noise"]["epsilon_max"] == 8.0
+
+
+def test_the_policy_in_usage_is_one(tmp_path: Path) -> None:
+    usage = (Path(__file__).parents[3] / "USAGE.md").read_text()
+    (text,) = re.findall(r"```toml\n(.*?)```", usage, re.DOTALL)
+    (tmp_path / "policy.toml").write_text(text)
+    assert read_policy(tmp_path / "policy.toml").noise == NoiseRule(1.0, 1.0, epsilon_max=8.0)
+
+
+def test_usage_names_every_command_and_option(tmp_path: Path) -> None:
+    usage = (Path(__file__).parents[3] / "USAGE.md").read_text()
+    part = usage.partition("## A data holder")[2].partition("\n## ")[0]
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    for name in set(commands) - {"job", "version"}:
+        assert name in part, name
+    known = {o for command in commands.values() for p in command.params for o in p.opts}
+    known |= {"--install-completion", "--help"}
+    for option in re.findall(r"--[a-z][a-z-]+", part):
+        assert option in known, option
