@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedota_proto.data_format import TableFormat
 from fedota_proto.errors import ProblemFileError
 from fedota_proto.problem import (
     Column,
@@ -96,6 +97,7 @@ def test_fills_in_the_defaults() -> None:
     assert (training.local_epochs, training.batch_size) == (2, 32)
     assert (training.holdout_fraction, training.seed) == (0.2, 0)
     assert (problem.data.kind, problem.data.minimum_examples) == ("table", 20)
+    assert isinstance(problem.data, TableFormat)
     assert problem.data.inputs == (Column("radius", "number", unit="mm", minimum=0.0),)
     assert problem.data.target == Column("diagnosis", "category", allowed=("B", "M"), target=True)
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fedota_proto.data_format import TableFormat
 from fedota_proto.errors import DataError, UsageError
 from fedota_proto.problem import Problem, parse_problem
 from fedota_server.problem_template import choose_target, problem_template
@@ -29,6 +30,11 @@ def problem_of(columns: list[ColumnSketch], target: str = "", title: str = "T") 
     return parse_problem(text)
 
 
+def table_of(problem: Problem) -> TableFormat:
+    assert isinstance(problem.data, TableFormat)
+    return problem.data
+
+
 def test_types_ranges_and_classes_are_found(tmp_path: Path) -> None:
     columns = sketch(
         tmp_path,
@@ -49,15 +55,15 @@ def test_the_written_file_is_a_right_problem(tmp_path: Path) -> None:
     columns = sketch(tmp_path, "a,b,y\n-1.5,2,x\n2.5,-3,z\n")
     problem = problem_of(columns, title='Wound “healing” \\ "1"')
     assert problem.title == 'Wound “healing” \\ "1"'
-    assert problem.data.target.name == "y"
-    assert problem.data.target.allowed == ("x", "z")
-    assert [column.name for column in problem.data.inputs] == ["a", "b"]
-    assert (problem.data.inputs[1].minimum, problem.data.inputs[1].maximum) == (-3.0, 2.0)
+    assert table_of(problem).target.name == "y"
+    assert table_of(problem).target.allowed == ("x", "z")
+    assert [column.name for column in table_of(problem).inputs] == ["a", "b"]
+    assert (table_of(problem).inputs[1].minimum, table_of(problem).inputs[1].maximum) == (-3.0, 2.0)
 
 
 def test_another_target_may_be_named(tmp_path: Path) -> None:
     columns = sketch(tmp_path, "a,b\n1,2\n3,4\n")
-    assert problem_of(columns, "a").data.target.name == "a"
+    assert table_of(problem_of(columns, "a")).target.name == "a"
     with pytest.raises(UsageError, match="did you mean b"):
         choose_target(columns, "B")
 
@@ -67,7 +73,7 @@ def test_identifiers_and_free_text_are_left_out(tmp_path: Path) -> None:
     columns = sketch(tmp_path, "patient_id,size,notes,y\n" + rows)
     assert [c.type for c in columns] == [None, "number", None, "integer"]
     problem = problem_of(columns)
-    assert [column.name for column in problem.data.columns] == ["size", "y"]
+    assert [column.name for column in table_of(problem).columns] == ["size", "y"]
     with pytest.raises(UsageError, match="cannot be the target"):
         choose_target(columns, "notes")
 
@@ -77,7 +83,7 @@ def test_empty_cells_are_told(tmp_path: Path) -> None:
     assert [c.empty_cells for c in columns] == [1, 1]
     text = problem_template(title="T", model="m.keras", sample="s", columns=columns, target="b")
     assert "# 1 rows of the sample have no value here" in text
-    assert len(parse_problem(text).data.columns) == 2
+    assert len(table_of(parse_problem(text)).columns) == 2
 
 
 @pytest.mark.parametrize(
@@ -128,7 +134,7 @@ def test_whatever_a_sample_holds_the_file_is_right_and_its_ranges_hold_it(
     text = "first,second,third\n" + "".join(",".join(row) + "\n" for row in rows)
     columns = sketch(tmp_path_factory.mktemp("s"), text)
     problem = problem_of(columns)
-    for place, column in enumerate(problem.data.columns):
+    for place, column in enumerate(table_of(problem).columns):
         for row in rows:
             cell = row[place].strip()
             if column.type in ("number", "integer"):
