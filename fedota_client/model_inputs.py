@@ -8,17 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from fedota_client.examples import Examples, Field, Values
-from fedota_proto.data_format import (
-    ArraysFormat,
-    Column,
-    DataFormat,
-    DeclaredArray,
-    ImagesFormat,
-    TableFormat,
+from fedota_client.declared_fields import (
+    DeclaredField,
+    has_gaps,
+    input_fields,
+    target_fields,
 )
-from fedota_proto.data_format.images import INPUT_NAME as IMAGE
-from fedota_proto.data_format.text import INPUT_NAME as TEXT
+from fedota_client.examples import Examples, Field, Values
+from fedota_proto.data_format import DataFormat, TableFormat
 from fedota_proto.errors import ModelFileError
 from fedota_proto.manifest import ManifestInput
 
@@ -26,52 +23,6 @@ STRING = "string"
 _NUMBER_DTYPES = frozenset(
     {"float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class DeclaredField:
-    """One field of every example, before there is any.
-
-    Parameters
-    ----------
-    names
-        What it is called; several: the columns along its last axis.
-    shape
-        Of one example.
-    is_text
-        Whether it holds texts.
-    has_gaps
-        Whether a number may be missing.
-    """
-
-    names: tuple[str, ...]
-    shape: tuple[int, ...]
-    is_text: bool = False
-    has_gaps: bool = False
-
-
-def input_fields(data_format: DataFormat) -> list[DeclaredField]:
-    """List the fields of a format's inputs, in the order in which examples have them."""
-    if isinstance(data_format, TableFormat):
-        numbers = [column for column in data_format.inputs if column.type != "text"]
-        texts = [column for column in data_format.inputs if column.type == "text"]
-        matrix = [DeclaredField(_names(numbers), (len(numbers),), has_gaps=_gaps(numbers))]
-        return (matrix if numbers else []) + [
-            DeclaredField((column.name,), (1,), is_text=True) for column in texts
-        ]
-    if isinstance(data_format, ImagesFormat):
-        return [DeclaredField((IMAGE,), data_format.shape)]
-    if isinstance(data_format, ArraysFormat):
-        return [_of_array(array) for array in data_format.inputs]
-    return [DeclaredField((TEXT,), (1,), is_text=True)]
-
-
-def target_fields(data_format: DataFormat) -> list[DeclaredField]:
-    """List the fields of a format's targets, in the order in which examples have them."""
-    if isinstance(data_format, ArraysFormat):
-        return [_of_array(array) for array in data_format.targets]
-    names = data_format.target_names
-    return [DeclaredField(names, (len(names),))]
 
 
 class InputLayout:
@@ -262,11 +213,7 @@ def _has_gaps(data_format: DataFormat, field: DeclaredField, place: _Place) -> b
     if not isinstance(data_format, TableFormat):
         return False
     names = field.names if place.column is None else (field.names[place.column],)
-    return _gaps([column for column in data_format.inputs if column.name in names])
-
-
-def _gaps(columns: Sequence[Column]) -> bool:
-    return any(column.optional and not column.allowed for column in columns)
+    return has_gaps([column for column in data_format.inputs if column.name in names])
 
 
 def _check_classes(data_format: DataFormat, outputs: Sequence[ManifestInput]) -> None:
@@ -295,14 +242,6 @@ def _width(one: ManifestInput) -> int | None:
 def _width_words(one: ManifestInput) -> str:
     width = _width(one)
     return f"the shape {one.shape}" if width == -1 else f"{width} numbers"
-
-
-def _names(columns: Sequence[Column]) -> tuple[str, ...]:
-    return tuple(column.name for column in columns)
-
-
-def _of_array(array: DeclaredArray) -> DeclaredField:
-    return DeclaredField((array.name,), array.shape or (1,))
 
 
 def _dtype(name: str) -> np.dtype[Any]:

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedota_client.data.reading import read_examples
+from fedota_client.declared_fields import input_fields, target_fields
 from fedota_client.examples import Examples
 from fedota_client.fake_data import fake_examples
-from fedota_client.model_inputs import input_fields, target_fields
 from fedota_proto.data_format import (
     ArraysFormat,
     Column,
