@@ -25,6 +25,9 @@ WORKER_COMMAND = (sys.executable, "-m", "fedota_client.worker")
 # glibc's malloc then asks for huge pages, and a copy of a large array costs a sixth: its pages are
 # made in hundreds, not one by one.
 HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+# A start that takes so long is put off: the process stays for so many times its length.
+LONG_LOAD_S = 30.0
+LOADS_WORTH = 10
 _STOP_S = 3.0
 _CANCEL_S = 5.0
 _TRIES = 3
@@ -103,6 +106,7 @@ class WorkerHandle:
         self._env = dict(env)
         self._memory = MemoryWatch(memory_max)
         self._idle_since_s = time.monotonic()
+        self._load_s = 0.0
         self._command = tuple(command)
         self._load_timeout_s = load_timeout_s
         self._on_output = on_output
@@ -196,6 +200,14 @@ class WorkerHandle:
     def rest(self, idle_s: float) -> bool:
         """End a process that has had nothing to do for so long; the next task starts another.
 
+        One that took long to load its data is kept for several times as long, so that a client
+        with much data does not read it again for every round.
+
+        Parameters
+        ----------
+        idle_s
+            0: end it whatever it took.
+
         Returns
         -------
         bool
@@ -205,6 +217,8 @@ class WorkerHandle:
         if pipe is None or ready is None or not ready.done() or self._one_task.locked():
             return False
         settled = self._settling is None or self._settling.done()
+        if idle_s and self._load_s > LONG_LOAD_S:
+            idle_s = max(idle_s, LOADS_WORTH * self._load_s)
         if not settled or time.monotonic() - self._idle_since_s < idle_s:
             return False
         pipe.close()  # which the worker takes as its end
@@ -315,9 +329,11 @@ class WorkerHandle:
         loading = self._loading = asyncio.get_running_loop().create_future()
         try:
             await self._spawn()
+            began_s = time.monotonic()
             async with asyncio.timeout(self._load_timeout_s):
                 loaded: Loaded = await loading
                 self._idle_since_s = time.monotonic()
+                self._load_s = self._idle_since_s - began_s
                 return loaded
         except TimeoutError:
             self._end_process()

@@ -1,10 +1,9 @@
-"""Pictures for training: all judged and decoded once, kept if they are small, else read again."""
+"""Pictures for training: decoded once and kept if they are small, else when they are needed."""
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 
 from fedota_client.data.class_folders import find_class_folders
 from fedota_client.data.findings import FileRefusedError, Finding, refuse_first
-from fedota_client.data.pictures import decode, read_bytes
+from fedota_client.data.pictures import content_hash, decode, glance, read_bytes
 from fedota_client.data.spool import MEMORY_BYTES
 from fedota_client.examples import Examples, Field, Values, slices
 from fedota_client.failures import TaskFailedError
@@ -34,9 +33,9 @@ class Seen:
     Parameters
     ----------
     pixels
-        uint8 ``(height, width, channels)``; None if it was refused.
+        uint8 ``(height, width, channels)``; None if it was refused, or not decoded.
     content_hash
-        Of the file's bytes, 64 bits.
+        As `fedota_client.data.pictures.content_hash`.
     finding
         Why it was refused, None if it was not.
     """
@@ -49,7 +48,7 @@ class Seen:
 def read_images(
     place: Path, data_format: ImagesFormat, *, memory_bytes: int = MEMORY_BYTES
 ) -> Examples | None:
-    """Read the pictures of a folder, each judged and decoded once.
+    """Read the pictures of a folder.
 
     Parameters
     ----------
@@ -58,7 +57,8 @@ def read_images(
     data_format
         The problem's.
     memory_bytes
-        Up to which all are kept decoded; beyond, each is decoded again when it is needed.
+        Up to which all are decoded at once and kept; beyond, they are judged by their headers
+        and decoded when they are needed.
 
     Returns
     -------
@@ -83,7 +83,8 @@ def read_images(
     )
     hashes = np.empty(len(labelled), np.uint64)
     paths = [path for path, _ in labelled]
-    for number, seen in enumerate(look_at(paths, data_format)):
+    looked = look_at(paths, data_format, look_at_picture if kept is not None else _glance_at)
+    for number, seen in enumerate(looked):
         if seen.finding is not None:
             raise DataError(seen.finding.sentence)
         hashes[number] = seen.content_hash
@@ -94,11 +95,16 @@ def read_images(
     return Examples((Field((INPUT_NAME,), values),), (Field(("class",), targets),), hashes)
 
 
-def look_at(paths: list[Path], data_format: ImagesFormat) -> Iterator[Seen]:
+def look_at(
+    paths: list[Path],
+    data_format: ImagesFormat,
+    look: Callable[[Path, ImagesFormat], Seen] | None = None,
+) -> Iterator[Seen]:
     """Judge and decode pictures side by side, in order, a bounded number at a time."""
+    look = look or look_at_picture
     with ThreadPoolExecutor(THREADS) as pool:
         for some in slices(len(paths), PICTURES_AT_A_TIME):
-            yield from pool.map(lambda path: look_at_picture(path, data_format), paths[some])
+            yield from pool.map(lambda path: look(path, data_format), paths[some])
 
 
 def look_at_picture(path: Path, data_format: ImagesFormat) -> Seen:
@@ -109,8 +115,14 @@ def look_at_picture(path: Path, data_format: ImagesFormat) -> Seen:
         pixels = decode(data, name, data_format)
     except FileRefusedError as error:
         return Seen(None, 0, error.finding)
-    digest = hashlib.blake2b(data, digest_size=8).digest()
-    return Seen(pixels, int.from_bytes(digest, "little"))
+    return Seen(pixels, content_hash(len(data), data, data))
+
+
+def _glance_at(path: Path, data_format: ImagesFormat) -> Seen:
+    try:
+        return Seen(None, glance(path, f"{path.parent.name}/{path.name}", data_format))
+    except FileRefusedError as error:
+        return Seen(None, 0, error.finding)
 
 
 class PictureFiles:
@@ -148,6 +160,6 @@ class PictureFiles:
         for number, seen in enumerate(look_at(paths, self._format)):
             if seen.pixels is None:
                 reason = seen.finding.sentence if seen.finding else ""
-                raise TaskFailedError("data", f"The data has changed while it is used: {reason}")
+                raise TaskFailedError("data", f"An example cannot be used: {reason}")
             found[number] = seen.pixels
         return found

@@ -171,8 +171,6 @@ class TextFiles:
         for number, row in enumerate(chosen):
             seen = look_at_text(self._paths[row], self._format)
             if seen.finding is not None:
-                raise TaskFailedError(
-                    "data", f"The data has changed while it is used: {seen.finding.sentence}"
-                )
+                raise TaskFailedError("data", f"An example cannot be used: {seen.finding.sentence}")
             found[number, 0] = seen.text
         return found

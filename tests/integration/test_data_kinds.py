@@ -226,4 +226,4 @@ def test_pictures_that_vanish_while_they_are_used_are_told(lab: KerasLab, tmp_pa
         frame = worker.task("train", task_records(read_weights(place.model)), server_round=1)
     assert frame.kind == "failed"
     assert frame.fields["code"] == "data"
-    assert "The data has changed while it is used: 9/" in frame.fields["reason"]
+    assert "An example cannot be used: 9/" in frame.fields["reason"]

@@ -141,6 +141,18 @@ async def test_one_that_died_idle_is_started_for_the_next_task(
     assert lives(tmp_path) == 2
 
 
+async def test_one_that_took_long_to_load_is_kept_for_several_times_as_long(
+    make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_handle, "LONG_LOAD_S", 0.0)
+    monkeypatch.setattr(worker_handle, "LOADS_WORTH", 1e6)
+    handle = make_worker("good")
+    await handle.start()
+    await work(handle, 1)
+    assert not handle.rest(1e-9)
+    assert handle.rest(0.0)  # it must go: no work is allowed
+
+
 async def test_a_failed_task_is_told_with_its_reason(make_worker: MakeWorker) -> None:
     handle = make_worker("failing")
     await handle.start()

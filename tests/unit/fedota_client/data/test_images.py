@@ -26,9 +26,14 @@ def picture(path: Path, value: int = 9, size: tuple[int, int] = (5, 4), mode: st
 
 
 def refusal(place: Path, data_format: ImagesFormat = FORMAT) -> str:
-    with pytest.raises(DataError) as caught:
-        read_examples(place, data_format)
-    return caught.value.public_message
+    """Return what is said of data that is kept, and of data that is decoded when it is needed."""
+    said = []
+    for memory_bytes in (1 << 20, 0):
+        with pytest.raises(DataError) as caught:
+            read_examples(place, data_format, memory_bytes=memory_bytes)
+        said.append(caught.value.public_message)
+    assert said[0] == said[1]
+    return said[0]
 
 
 def claiming(width: int, height: int) -> bytes:
@@ -141,7 +146,7 @@ def test_what_does_not_stay_in_memory_is_decoded_when_it_is_needed(tmp_path: Pat
     paths[3].unlink()
     with pytest.raises(TaskFailedError) as caught:
         files[:]
-    assert "The data has changed while it is used: cat/3.png cannot be read" in caught.value.reason
+    assert "An example cannot be used: cat/3.png cannot be read" in caught.value.reason
 
 
 def test_the_same_picture_is_on_the_same_side_whatever_its_class(tmp_path: Path) -> None:
