@@ -10,7 +10,7 @@ CODE   := fedota_proto fedota_client fedota_selector fedota_server ui tests benc
 export CUDA_VISIBLE_DEVICES :=
 export TF_CPP_MIN_LOG_LEVEL := 3
 
-.PHONY: help venv check format test unit contract integration examples demo bench protos clean
+.PHONY: help venv check format test unit contract integration examples e2e demo bench protos clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,9 @@ unit contract integration: $(STAMP)
 
 examples: $(STAMP)
 	$(BIN)/python -m pytest tests/examples
+
+e2e: $(STAMP) ## The browser's journey, in a real Chromium
+	$(BIN)/python -m pytest tests/e2e
 
 demo: $(STAMP) ## Four hospitals train one model on this machine; KEEP=1 keeps the page up
 	$(BIN)/fedota demo $(if $(KEEP),--keep-serving)

@@ -88,6 +88,7 @@ class Visitor:
 
     def press(self, name: str | re.Pattern[str], *, exact: bool = True) -> None:
         """Press a button or follow a link."""
+        self.settle()  # a click on what is just being drawn anew is lost
         button = self.page.get_by_role("button", name=name, exact=exact)
         link = self.page.get_by_role("link", name=name, exact=exact)
         button.or_(link).locator("visible=true").first.click()
