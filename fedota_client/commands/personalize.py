@@ -82,6 +82,12 @@ def personalize_command(
         int,
         typer.Option("--patience", min=1, help="Stop after so many epochs that bettered nothing."),
     ] = 5,
+    rate: Annotated[
+        float,
+        typer.Option(
+            "--rate", min=1e-4, max=10.0, help="Learning rate, as a share of the model's own."
+        ),
+    ] = 0.1,
     policy: PolicyOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -111,6 +117,7 @@ def personalize_command(
             layers=layers,
             epochs_max=epochs,
             patience=patience,
+            rate_factor=rate,
             ditto_lambda=ditto,
         )
         policies = PolicyRules.load(settings.policy)

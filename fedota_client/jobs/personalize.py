@@ -50,6 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--layers", default="all", help="all, last, or names with commas")
     parser.add_argument("--epochs", type=int, default=50, help="most passes over the examples")
     parser.add_argument("--patience", type=int, default=5, help="epochs without betterment")
+    parser.add_argument("--rate", type=float, default=0.1, help="on the learning rate")
     parser.add_argument("--ditto", type=float, default=0.0, help="λ of Ditto's proximal term")
     given = parser.parse_args(arguments)
     try:
@@ -70,6 +71,7 @@ def main(arguments: Sequence[str]) -> int:
         patience=given.patience,
         batch_size=problem.training.batch_size,
         seed=problem.training.seed,
+        rate_factor=given.rate,
         ditto_lambda=given.ditto,
     )
     with failing_as("The model cannot be tuned on these data"):

@@ -97,11 +97,7 @@ class KerasModel:
             and keras.backend.is_float_dtype(variable.dtype)
         }
         self._seed_states = [v for v in model.variables if v.name == SEED_STATE]
-        self._optimizer_start = [
-            (variable, value if value.any() else None)
-            for variable in model.optimizer.variables
-            for value in [np.asarray(variable.numpy())]
-        ]
+        self._note_optimizer_start()
         self.inputs = named_tensors(getattr(model, "input", None), model.inputs)
         self.outputs = named_tensors(getattr(model, "output", None), model.outputs)
         normalizations = [x for x in objects if isinstance(x, keras.layers.Normalization)]
@@ -224,6 +220,39 @@ class KerasModel:
     def arrays(self) -> dict[str, np.ndarray]:
         """Return copies of the federated arrays by name, in the model's order."""
         return {name: np.array(v.numpy()) for name, v in self._variables.items()}
+
+    def scale_learning_rate(self, factor: float) -> None:
+        """Train with another learning rate from now on; one with a schedule stays as it is.
+
+        Parameters
+        ----------
+        factor
+            On the present rate.
+        """
+        rate = self._model.optimizer.learning_rate
+        if isinstance(rate, keras.Variable):
+            rate.assign(rate * factor)
+            self._note_optimizer_start()
+
+    def class_bias(self, classes: int) -> str:
+        """Name the bias of an output layer that has one number for each class; empty if none does.
+
+        Parameters
+        ----------
+        classes
+            How many the target has.
+        """
+        layer = self._model.layers[-1]
+        bias = getattr(layer, "bias", None)
+        if (
+            not isinstance(layer, keras.layers.Dense)
+            or bias is None
+            or tuple(bias.shape) != (classes,)
+        ):
+            return ""
+        if layer.activation not in (keras.activations.softmax, keras.activations.linear):
+            return ""
+        return next((name for name, one in self._variables.items() if one is bias), "")
 
     def warm_up(self, inputs: Sequence[Values], targets: Sequence[Values]) -> None:
         """Compile the steps of training and evaluation.
@@ -402,6 +431,13 @@ class KerasModel:
             losses = [float(step(*values)) for values in read]
             self._model.reset_metrics()
         return np.asarray(losses)
+
+    def _note_optimizer_start(self) -> None:
+        self._optimizer_start = [
+            (variable, value if value.any() else None)
+            for variable in self._model.optimizer.variables
+            for value in [np.asarray(variable.numpy())]
+        ]
 
     def _reset(self, seed: int) -> None:
         for variable, value in self._optimizer_start:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ class Comparison:
     Parameters
     ----------
     chosen
-        One of `MODELS`: the lowest loss on the half by which is chosen; at a tie the first.
+        One of `MODELS`, as `choose` chooses.
     choice_losses
         Mean loss of each model on that half.
     measured
@@ -54,6 +55,31 @@ class Comparison:
         }
 
 
+def choose(choice: Mapping[str, Answers]) -> str:
+    """Choose one of `MODELS`.
+
+    Of the shared and the personal model the one with the lower loss, at a tie the shared one. The
+    local-only model, which knows the fewest examples, must beat it by more than a standard error:
+    by few examples the best of several models is often the luckiest.
+
+    Parameters
+    ----------
+    choice
+        What each model says of the same examples.
+
+    References
+    ----------
+    Breiman, Friedman, Olshen and Stone, Classification and Regression Trees, 1984: the rule of one
+    standard error.
+    """
+    together = min((SHARED, PERSONAL), key=lambda name: float(choice[name].losses.mean()))
+    gain = choice[together].losses - choice[LOCAL].losses
+    if len(gain) < 2:
+        return together
+    error = float(gain.std(ddof=1)) / math.sqrt(len(gain))
+    return LOCAL if float(gain.mean()) > error else together
+
+
 def compare(
     choice: Mapping[str, Answers], report: Mapping[str, Answers], classes: tuple[str, ...]
 ) -> Comparison:
@@ -67,7 +93,7 @@ def compare(
         Names of the target's classes, in the order of their indices; empty: none.
     """
     losses = {name: float(choice[name].losses.mean()) for name in MODELS}
-    chosen = min(MODELS, key=lambda name: losses[name])
+    chosen = choose(choice)
     return Comparison(
         chosen=chosen,
         choice_losses=losses,

@@ -47,6 +47,8 @@ class PersonalOptions:
         ``all``, ``last``, or names with commas.
     epochs_max, patience
         When to stop.
+    rate_factor
+        On the model's learning rate.
     ditto_lambda
         λ of Ditto's proximal term, 0 for none.
     """
@@ -57,6 +59,7 @@ class PersonalOptions:
     layers: str = "all"
     epochs_max: int = 50
     patience: int = 5
+    rate_factor: float = 0.1
     ditto_lambda: float = 0.0
 
 
@@ -145,6 +148,7 @@ def _arguments(fetched: Fetched, options: PersonalOptions, out: Path) -> list[st
         *("--layers", options.layers),
         *("--epochs", str(options.epochs_max)),
         *("--patience", str(options.patience)),
+        *("--rate", repr(options.rate_factor)),
         *("--ditto", repr(options.ditto_lambda)),
     ]
 

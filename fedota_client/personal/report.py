@@ -74,6 +74,8 @@ class ReportFacts:
         How many examples were tuned on.
     made
         When.
+    absent
+        Classes of which there is no example to train on.
     """
 
     title: str
@@ -87,6 +89,7 @@ class ReportFacts:
     target: str
     train_examples: int
     made: datetime
+    absent: tuple[str, ...] = ()
 
 
 def report_html(facts: ReportFacts) -> str:
@@ -112,6 +115,7 @@ def report_html(facts: ReportFacts) -> str:
         *_details(facts),
         "<h2>How the personal model was tuned</h2>",
         f"<p>{escape(_tuning_words(facts))}</p>",
+        *(f"<p>{escape(line)}</p>" for line in _absent_words(facts)),
         _figure(
             curve_chart(
                 {name: one.validation_losses for name, one in facts.tuned.items()},
@@ -219,17 +223,34 @@ def _name(model: str) -> str:
     return NAMES[model].removeprefix("the ").capitalize()
 
 
+def _kept(tuned: Tuned) -> str:
+    epochs = len(tuned.train_losses)
+    if not tuned.best_epoch:
+        return f"none of {epochs} epochs was better than its beginning, which was kept"
+    return f"epoch {tuned.best_epoch} of {epochs} was kept"
+
+
+def _absent_words(facts: ReportFacts) -> list[str]:
+    if not facts.absent:
+        return []
+    return [
+        f"You have no example to train on of {', '.join(facts.absent)}: the personal model began "
+        "by taking that for unlikely (Saerens et al., Neural Computation 2002). Where it may come "
+        "nevertheless, use the shared model."
+    ]
+
+
 def _tuning_words(facts: ReportFacts) -> str:
     rules, personal, local = facts.rules, facts.tuned[PERSONAL], facts.tuned[LOCAL]
     which = {"all": "All layers of the shared model were", "last": "The last layer was"}.get(
         facts.layers, f"Of the shared model the layers {facts.layers} were"
     )
+    rate = f"with {rules.rate_factor:g} times the model's learning rate"
     words = (
-        f"{which} tuned on {facts.train_examples} of your examples, until "
-        f"{rules.patience} epochs in a row did not better the loss on others set aside: epoch "
-        f"{personal.best_epoch} of {len(personal.train_losses)} was kept. The local-only model "
-        f"began as the problem's published model; of it epoch {local.best_epoch} of "
-        f"{len(local.train_losses)} was kept."
+        f"{which} tuned on {facts.train_examples} of your examples {rate}, until "
+        f"{rules.patience} epochs in a row did not better the loss on others set aside; "
+        f"{_kept(personal)}. The local-only model began as the problem's published model, with its "
+        f"own learning rate; {_kept(local)}."
     )
     if rules.ditto_lambda:
         words += (

@@ -30,6 +30,9 @@ class TuningRules:
         Examples in a step.
     seed
         Of the order of the examples.
+    rate_factor
+        On the model's own learning rate: what trains well from scratch is too rough for a model
+        that is nearly right.
     ditto_lambda
         λ of Ditto's proximal term λ/2 · ‖v − w‖², which keeps the personal model v near the shared
         model w; 0 tunes without it.
@@ -45,6 +48,7 @@ class TuningRules:
     patience: int = 5
     batch_size: int = 32
     seed: int = 0
+    rate_factor: float = 0.1
     ditto_lambda: float = 0.0
 
 

@@ -28,9 +28,13 @@ def number_words(name: str, interval: Interval) -> str:
 def summary(comparison: Comparison) -> list[str]:
     """Say what was found, a few sentences each of which stands by itself."""
     chosen = comparison.chosen
+    losses = comparison.choice_losses
+    lowest = "it has the lowest loss"
+    if losses[LOCAL] < losses[chosen]:
+        lowest = "only the local-only model has a lower loss, by less than a standard error"
     sentences = [
         f"{NAMES[chosen].capitalize()} ({MEANING[chosen]}) suits your data best: on "
-        f"{comparison.choice_examples} examples that were never trained on it has the lowest loss. "
+        f"{comparison.choice_examples} examples that were never trained on {lowest}. "
         "It is kept as personal.keras."
     ]
     numbers = comparison.measured[chosen].numbers

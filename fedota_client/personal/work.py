@@ -17,6 +17,7 @@ from fedota_client.model_inputs import InputLayout
 from fedota_client.personal.comparison import LOCAL, PERSONAL, SHARED, compare
 from fedota_client.personal.halves import Parts, parts_of
 from fedota_client.personal.measures import Answers, classes_of
+from fedota_client.personal.priors import absent_classes, unlikely
 from fedota_client.personal.report import ReportFacts, report_html
 from fedota_client.personal.tuning import Tuned, TuningRules, tune
 from fedota_client.personal.words import summary
@@ -99,14 +100,21 @@ def personalize(
     shared = read_weights(task.shared)
     answers = {SHARED: bench.answers(shared)}
     say("tuning", model=PERSONAL)
-    tuned = {PERSONAL: bench.tuned(shared, rules, say, PERSONAL)}
-    answers[PERSONAL] = bench.answers(tuned[PERSONAL].arrays)
+    begin, absent = bench.begin(shared)
+    personal = bench.tuned(begin, rules, say, PERSONAL)
+    answers[PERSONAL] = bench.answers(personal.arrays)
+    before = bench.answers(begin)
+    if before.choice.losses.mean() <= answers[PERSONAL].choice.losses.mean():
+        # The examples set aside are among those that the shared model has seen: these are not.
+        answers[PERSONAL], personal.arrays, personal.best_epoch = before, dict(begin), 0
+    tuned = {PERSONAL: personal}
     say("tuning", model=LOCAL)
     if task.layers != _ALL_LAYERS:
         bench = _Bench(problem, keras_model.load(task.initial), parts)
     alone = replace(
         rules,
         ditto_lambda=0.0,
+        rate_factor=1.0,
         epochs_max=max(rules.epochs_max, problem.rounds.rounds * problem.training.local_epochs),
     )
     tuned[LOCAL] = bench.tuned(read_weights(task.initial), alone, say, LOCAL)
@@ -128,6 +136,7 @@ def personalize(
         layers=task.layers,
         target=", ".join(problem.data.target_names),
         train_examples=len(parts.train),
+        absent=absent,
         made=datetime.now().astimezone(),
     )
     _write(out, task.shared, chosen[comparison.chosen], report_html(facts))
@@ -157,16 +166,36 @@ class _Bench:
         self._model.set_arrays(arrays)
         return _Said(self._asked(self._choice), self._asked(self._report))
 
+    def begin(
+        self, shared: Mapping[str, np.ndarray]
+    ) -> tuple[Mapping[str, np.ndarray], tuple[str, ...]]:
+        """Return what tuning begins with, and the classes that it takes for unlikely."""
+        classes = self._problem.data.classes
+        bias = self._model.class_bias(len(classes)) if classes else ""
+        if not bias:
+            return shared, ()
+        labels = np.concatenate(
+            [np.asarray(one[1][0][:]) for one in (self._train, self._validation)]
+        )
+        absent = absent_classes(labels.reshape(-1), len(classes))
+        if absent is None:
+            return shared, ()
+        return unlikely(shared, bias, absent), tuple(classes[index] for index in absent.indices)
+
     def tuned(
         self, arrays: Mapping[str, np.ndarray], rules: TuningRules, say: Say, name: str
     ) -> Tuned:
         """Tune the model from these weights."""
         self._model.set_arrays(arrays)
+        self._model.scale_learning_rate(rules.rate_factor)
 
         def told(epoch: int, train: float, validation: float) -> None:
             say("epoch", model=name, epoch=epoch, loss=train, validation_loss=validation)
 
-        return tune(self._model, self._train, self._validation, rules, told)
+        try:
+            return tune(self._model, self._train, self._validation, rules, told)
+        finally:
+            self._model.scale_learning_rate(1.0 / rules.rate_factor)
 
     def _asked(self, tensors: Any) -> Answers:
         inputs, targets = tensors

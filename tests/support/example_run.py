@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,12 @@ class ExampleRun:
         return out
 
 
-async def run_example(folder: Path, holders: Mapping[str, Path], tmp_path: Path) -> ExampleRun:
+async def run_example(
+    folder: Path,
+    holders: Mapping[str, Path],
+    tmp_path: Path,
+    after: Callable[[], Awaitable[None]] | None = None,
+) -> ExampleRun:
     """Serve a problem and train it with all its holders, from ``init`` to its end.
 
     Parameters
@@ -81,7 +86,9 @@ async def run_example(folder: Path, holders: Mapping[str, Path], tmp_path: Path)
     holders
         Data folder by name.
     tmp_path
-        For everything else.
+        For everything else: each holder's own folder bears its name.
+    after
+        What the holders do once the problem is completed, while it is still served.
     """
     home = tmp_path / "home"
     await fedota(home, "init")
@@ -102,6 +109,8 @@ async def run_example(folder: Path, holders: Mapping[str, Path], tmp_path: Path)
         await programs[0].says("the problem is completed", timeout_s=WAIT_S)
         codes = await asyncio.gather(*(program.ended() for program in programs[1:]))
         assert codes == [0] * len(holders), [program.output for program in programs]
+        if after is not None:
+            await after()
         status = json.loads(await fedota(home, "status", folder, "--json"))
     finally:
         for program in programs:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedota_client.examples import Examples, Field
-from fedota_client.personal.comparison import compare
+from fedota_client.personal.comparison import choose, compare
 from fedota_client.personal.figures import short
 from fedota_client.personal.halves import MEASURED_MOST, parts_of
 from fedota_client.personal.intervals import mean_interval, share_interval
@@ -92,6 +92,25 @@ def test_the_lowest_loss_on_one_half_is_chosen_and_the_other_half_only_reports()
     assert comparison.differences["local"].value == 2.5
     assert set(comparison.differences) == {"shared", "local"}
     assert comparison.fields()["models"]["personal"]["numbers"]["loss"]["value"] == 2.5
+
+
+@pytest.mark.parametrize(
+    ("local", "chosen"),
+    [
+        ([0.2, 0.2, 0.2, 0.2], "local"),  # always better
+        ([0.9, 0.9, 0.9, 0.9], "personal"),  # always worse
+        ([0.0, 0.6, 0.6, 0.6], "personal"),  # better by one lucky example
+    ],
+)
+def test_the_local_only_model_must_be_better_beyond_a_standard_error(
+    local: list[float], chosen: str
+) -> None:
+    choice = {
+        "shared": answers([0.7, 0.7, 0.7, 0.7]),
+        "personal": answers([0.5, 0.5, 0.5, 0.5]),
+        "local": answers(local),
+    }
+    assert choose(choice) == chosen
 
 
 def test_at_a_tie_the_shared_model_is_kept() -> None:

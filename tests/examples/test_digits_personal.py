@@ -1,0 +1,93 @@
+"""The digits again: each office gets a model of its own, and knows whether it is better."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import pytest
+from support.example_run import EXAMPLES, copy_of_example, run_example
+from support.programs import command
+
+OFFICES = ("north", "east", "south", "west")
+ROUNDS = 8
+MODELS = ("shared", "personal", "local")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    place = tmp_path / "data"
+    script = EXAMPLES / "digits" / "make_data.py"
+    subprocess.run([sys.executable, str(script), str(place)], check=True, timeout=60)
+    return place
+
+
+@pytest.mark.timeout(300)
+async def test_a_model_of_ones_own_is_better_on_average_and_for_nobody_worse(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copy_of_example("digits", tmp_path, rounds=ROUNDS)
+    found: dict[str, dict[str, Any]] = {}
+
+    async def personalize() -> None:
+        for name in OFFICES:
+            done = await command(
+                "fedota_client",
+                *("personalize", "--home", tmp_path / name, "--data", data / f"office-{name}"),
+                *("--out", tmp_path / f"{name}-model", "--json"),
+                timeout_s=100.0,
+            )
+            assert done.code == 0, done
+            found[name] = json.loads(done.out)
+
+    holders = {name: data / f"office-{name}" for name in OFFICES}
+    await run_example(folder, holders, tmp_path, personalize)
+
+    with capsys.disabled():
+        print("\n" + table(found))  # noqa: T201 (the example prints its table)
+    loss, accuracy = (
+        {model: average(found, number, model) for model in MODELS}
+        for number in ("loss", "accuracy")
+    )
+    assert loss["personal"] < min(loss["shared"], loss["local"])
+    assert accuracy["personal"] > accuracy["local"]
+    # Of 33 pictures an office measures with, the shared model has next to none wrong.
+    assert accuracy["personal"] >= accuracy["shared"] - 0.02
+    # What is kept is for nobody worse than another model, beyond the interval of the difference.
+    for name, one in found.items():
+        for other, difference in one["loss_differences"].items():
+            assert difference["low"] <= 0, (name, other, difference)
+    for name in OFFICES:
+        out = tmp_path / f"{name}-model"
+        assert {path.name for path in out.iterdir()} == {
+            "shared.keras",
+            "personal.keras",
+            "report.html",
+        }
+
+
+def average(found: dict[str, dict[str, Any]], number: str, model: str) -> float:
+    """Return a number's mean over the offices."""
+    values = [float(one["models"][model]["numbers"][number]["value"]) for one in found.values()]
+    return mean(values)
+
+
+def table(found: dict[str, dict[str, Any]]) -> str:
+    """Write loss and accuracy of each office's models on its own held-out pictures."""
+    lines = [f"{'office':8}{'chosen':10}" + "".join(f"{model:>24}" for model in MODELS)]
+    for name, one in found.items():
+        cells = []
+        for model in MODELS:
+            numbers = one["models"][model]["numbers"]
+            loss, accuracy = numbers["loss"], numbers["accuracy"]
+            cells.append(f"{loss['value']:.3f} / {accuracy['value']:.1%}")
+        lines.append(f"{name:8}{one['chosen']:10}" + "".join(f"{cell:>24}" for cell in cells))
+    means = [
+        f"{average(found, 'loss', model):.3f} / {average(found, 'accuracy', model):.1%}"
+        for model in MODELS
+    ]
+    return "\n".join([*lines, f"{'mean':18}" + "".join(f"{one:>24}" for one in means)])
