@@ -75,6 +75,11 @@ class JoinOptions:
     run_config: dict[str, Any] = field(default_factory=dict)
     worker_command: Sequence[str] = WORKER_COMMAND
 
+    @property
+    def evaluates_here(self) -> bool:
+        """Whether this client takes part in evaluation, as it shares metrics."""
+        return self.evaluates and self.share is not ShareMetrics.NONE
+
 
 def make_member(invite: Invite, home: ClientHome) -> Member:
     """Return who calls: the folder's key, a new session, and the invite until it is enrolled."""
@@ -196,7 +201,7 @@ async def take_part(
             settings,
             attendance=attendance,
             rounds_wanted=options.rounds_wanted,
-            evaluates=options.evaluates,
+            evaluates=options.evaluates_here,
             outlives=options.app is None,
         )
         reason = await run.run()

@@ -32,6 +32,7 @@ from fedota_client.commands.personalize import OutOption
 from fedota_client.commands.reaching import display_of, plain_display
 from fedota_client.config_file import client_settings
 from fedota_client.join_flow import JoinFlow
+from fedota_client.limits.schedule import Schedule
 from fedota_client.log_file import logging_to
 from fedota_client.participation import JoinOptions, parse_node_config
 from fedota_client.personal.flow import PersonalOptions
@@ -174,6 +175,7 @@ def join(
             log_file=log_file,
             connect_timeout_s=connect_timeout,
         )
+        Schedule.parse(settings.hours, settings.days)  # a mistake is told before any other work
         if app_dir is None:
             data = data_of(data, settings)
         if (data is None) == (app_dir is None):

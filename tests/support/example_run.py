@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import shutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,7 @@ async def run_example(
     holders: Mapping[str, Path],
     tmp_path: Path,
     after: Callable[[], Awaitable[None]] | None = None,
+    more: Sequence[str] = (),
 ) -> ExampleRun:
     """Serve a problem and train it with all its holders, from ``init`` to its end.
 
@@ -89,6 +90,8 @@ async def run_example(
         For everything else: each holder's own folder bears its name.
     after
         What the holders do once the problem is completed, while it is still served.
+    more
+        Further arguments of ``join``.
     """
     home = tmp_path / "home"
     await fedota(home, "init")
@@ -101,7 +104,7 @@ async def run_example(
         for name, data in holders.items():
             arguments = [
                 *("join", str(tmp_path / f"{name}.invite"), "--yes", "--data", str(data)),
-                *("--home", str(tmp_path / name)),
+                *("--home", str(tmp_path / name), *more),
             ]
             programs.append(
                 await Program.start(name, "fedota_client", arguments, environment(), tmp_path)

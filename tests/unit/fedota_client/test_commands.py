@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from fedota_client.command_line import app
 from fedota_client.home import ClientHome
 from fedota_client.participation import JoinOptions, load_fields, parse_node_config, run_id
+from fedota_client.shared_metrics import ShareMetrics
 from fedota_proto.credential import SigningKey
 from fedota_proto.invite import Invite, sign_invite
 
@@ -174,3 +175,27 @@ def test_what_a_worker_is_told_to_load(invite: Invite, tmp_path: Path) -> None:
     assert fields["mode"] == "keras"
     assert fields["problem_toml"] == "[problem]"
     assert fields["data_dir"] == str(tmp_path)
+
+
+def test_who_shares_no_metrics_evaluates_nothing() -> None:
+    assert JoinOptions().evaluates_here
+    assert JoinOptions(share=ShareMetrics.COARSE).evaluates_here
+    assert not JoinOptions(share=ShareMetrics.NONE).evaluates_here
+    assert not JoinOptions(evaluates=False).evaluates_here
+
+
+def test_what_a_policy_forbids_about_metrics_and_apps(
+    invite: Invite, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "policy.toml").write_text("apps = false\n")
+    result = run("join", invite.text, "--app", str(data), "--policy", str(tmp_path / "policy.toml"))
+    assert "allows no Flower app" in said(result, 3)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--hours", "22-6"), ("--days", "someday"), ("--upload-max", "1kB"), ("--memory-max", "x")],
+)
+def test_limits_that_are_none(invite: Invite, data: Path, option: str, value: str) -> None:
+    arguments = ["join", invite.text, "--app", str(data), option, value, "--yes"]
+    assert said(run(*arguments), 2)

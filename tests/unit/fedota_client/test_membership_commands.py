@@ -138,7 +138,7 @@ FACTS = ServiceFacts(
     problem_id="abcdef123456",
     program=("/opt/fedota/bin/fedota-client",),
     data=Path("/srv/my tables"),
-    home=Path("/home/ann/.fedota-client/abc"),
+    home=Path("/var/lib/ann/.fedota-client/abc"),
     image="fedota/client:latest",
     user="1000:1000",
     more=("--hours=22:00-06:00",),
@@ -149,7 +149,7 @@ def test_a_systemd_unit() -> None:
     unit = systemd_unit(FACTS)
     assert "Description=Fedota client: 100%% Tumours\n" in unit
     assert (
-        "ExecStart=/opt/fedota/bin/fedota-client join --home /home/ann/.fedota-client/abc "
+        "ExecStart=/opt/fedota/bin/fedota-client join --home /var/lib/ann/.fedota-client/abc "
         '--data "/srv/my tables" --hours=22:00-06:00\n'
     ) in unit
     assert "RestartPreventExitStatus=2 3\n" in unit
@@ -159,7 +159,7 @@ def test_a_compose_file() -> None:
     text = compose_file(FACTS)
     assert 'command: ["join", "--hours=22:00-06:00"]' in text
     assert '- {type: bind, source: "/srv/my tables", target: /data, read_only: true}' in text
-    assert '- {type: bind, source: "/home/ann/.fedota-client/abc", target: /fedota}' in text
+    assert '- {type: bind, source: "/var/lib/ann/.fedota-client/abc", target: /fedota}' in text
     assert 'user: "1000:1000"' in text
 
 

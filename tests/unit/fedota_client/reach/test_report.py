@@ -50,7 +50,7 @@ def test_all_work() -> None:
 def test_one_selector_is_enough() -> None:
     found = report(bad("a:1"), good("b:1"))
     assert found.works
-    assert "it cannot use a:1" in found.summary
+    assert "it cannot use a:1." in found.summary
     assert "a:1 is not found." in shown(found)
 
 
