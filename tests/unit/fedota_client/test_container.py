@@ -20,15 +20,15 @@ from fedota_client.container import (
 )
 
 ROOT = Mount("/", "overlay")
-DATA = Folder(Path("/data"), Mount("/data", "ext4", "/home/ann/data"), owner=1000)
-HOME = Folder(Path("/fedota"), Mount("/fedota", "ext4", "/home/ann/fedota"), owner=1000)
+DATA = Folder(Path("/data"), Mount("/data", "ext4", "/srv/ann/data"), owner=1000)
+HOME = Folder(Path("/fedota"), Mount("/fedota", "ext4", "/srv/ann/fedota"), owner=1000)
 ANN = Caller(1000)
 OTHER = Caller(10001)
 
 MOUNTINFO = r"""75 50 0:39 / / rw,relatime master:2 - overlay overlay rw,lowerdir=/a
 76 75 0:42 / /proc rw,nosuid - proc proc rw
-92 75 254:0 /home/ann/data /data ro,relatime - ext4 /dev/vda rw
-93 75 254:0 /home/ann/my\040folder /my\040fedota rw,relatime master:1 - ext4 /dev/vda rw
+92 75 254:0 /srv/ann/data /data ro,relatime - ext4 /dev/vda rw
+93 75 254:0 /srv/ann/my\040folder /my\040fedota rw,relatime master:1 - ext4 /dev/vda rw
 94 75 0:48 / /tmp rw,nosuid - tmpfs tmpfs rw
 """
 
@@ -113,8 +113,8 @@ def test_a_volume_with_a_name_is_kept() -> None:
 
 def test_mounts_are_read_with_their_escapes() -> None:
     mounts = read_mounts(MOUNTINFO)
-    assert mount_of(Path("/data/north"), mounts) == Mount("/data", "ext4", "/home/ann/data")
-    assert mount_of(Path("/my fedota"), mounts).root == "/home/ann/my folder"
+    assert mount_of(Path("/data/north"), mounts) == Mount("/data", "ext4", "/srv/ann/data")
+    assert mount_of(Path("/my fedota"), mounts).root == "/srv/ann/my folder"
     assert mount_of(Path("/fedota"), mounts).at == "/"
     assert mount_of(Path("/database"), mounts).at == "/"
     assert read_mounts("nonsense\n\n") == []
