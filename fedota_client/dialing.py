@@ -12,6 +12,7 @@ from fedota_client.clock_skew import skew_words
 from fedota_client.connection import CallTimeouts, Member, SelectorLink
 from fedota_client.limits.bandwidth import Throttle
 from fedota_client.progress import Display
+from fedota_client.reach.proxy import Proxies
 from fedota_client.route import Address, SelectorRoute
 from fedota_client.settings import ClientSettings
 from fedota_proto.errors import (
@@ -104,6 +105,7 @@ class Dialer:
         )
         self._upload = Throttle(settings.upload_max)
         self._download = Throttle(settings.download_max)
+        self._proxies = Proxies.of_process()
         self._began_s = time.monotonic()
         self._was_reached = False
         self._distrusted: dict[str, AuthenticationError] = {}
@@ -117,8 +119,15 @@ class Dialer:
         self._began_s = time.monotonic()
 
     async def next_link(self) -> SelectorLink:
-        """Wait as long as the route says, then open a link to the next selector."""
+        """Wait as long as the route says, then open a link to the next selector.
+
+        Raises
+        ------
+        UsageError
+            The environment names a proxy for it that cannot be used.
+        """
         address, pause_s = self.route.next()
+        self._proxies.for_address(address[0])  # gRPC would silently take the direct way
         pause_s, self._wait_s = max(pause_s, self._wait_s), 0.0
         if pause_s:
             await asyncio.sleep(pause_s)

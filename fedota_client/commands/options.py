@@ -12,7 +12,6 @@ import typer
 from fedota_client.container import check_data, check_home
 from fedota_client.home import ClientHome
 from fedota_client.invite_source import find_home
-from fedota_client.reach.proxy import Proxies
 from fedota_client.settings import ClientSettings
 from fedota_proto.errors import FolderError
 from fedota_proto.invite import Invite
@@ -72,15 +71,13 @@ def membership_of(
     folder = home_of(home, settings)
     if settings.container:
         check_home(folder or settings.home.expanduser())
-    found, membership = find_home(
+    return find_home(
         invite,
         folder,
         settings.home,
         read_stdin=sys.stdin.read,
         prompt=(lambda: str(typer.prompt("Invite"))) if terminal else None,
     )
-    Proxies.of_process().check(address for address, _ in membership.selectors)
-    return found, membership
 
 
 def home_of(home: Path | None, settings: ClientSettings) -> Path | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
 import grpc.aio
 
+from fedota_client.clock_skew import skew_words
 from fedota_client.connection import check_hello, hello_request
 from fedota_client.reach import words
 from fedota_client.reach.line import Line
@@ -139,6 +141,7 @@ class _Probe:
             await channel.close()
         check_hello(reply, peer, "" if report.is_webserver else self._invite.problem_id)
         report.passed[Step.HELLO] = _answer(reply)
+        report.note = skew_words(time.time(), reply.unix_s)
 
     async def _in_thread(self, step: Callable[[], _Result], tries: int = 1) -> _Result:
         """Run a step that blocks; a thread that outlives its deadline ends with the process.

@@ -15,7 +15,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -143,17 +143,6 @@ class Proxies:
             unquote(url.password or ""),
             self._variable,
         )
-
-    def check(self, addresses: Iterable[str]) -> None:
-        """Refuse a proxy that gRPC cannot use, where it would silently go the direct way.
-
-        Raises
-        ------
-        UsageError
-            The environment names one for at least one of the addresses.
-        """
-        for address in addresses:
-            self.for_address(address)
 
     def exempts(self, host: str) -> bool:
         """Tell whether the environment takes this host out."""

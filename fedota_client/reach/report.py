@@ -52,6 +52,8 @@ class AddressReport:
         The step that did not, None if all did.
     code, sentence
         What stands in the way, and the remedy.
+    note
+        What does not stand in the way and should be known: a wrong clock.
     """
 
     address: str
@@ -62,6 +64,7 @@ class AddressReport:
     failed: Step | None = None
     code: str = ""
     sentence: str = ""
+    note: str = ""
 
     @property
     def works(self) -> bool:
@@ -89,6 +92,7 @@ class AddressReport:
             "failed": self.failed.value if self.failed else "",
             "code": self.code,
             "problem": self.sentence,
+            "note": self.note,
         }
 
 
@@ -126,8 +130,8 @@ class ReachReport:
         if not failing:
             return f"Everything works: a client can take part in “{self.title}” from here."
         return (
-            f"A client can take part in “{self.title}” from here, but it cannot use "
-            f"{', '.join(failing)}: the others have to do without."
+            f"A client can take part in “{self.title}” from here; it cannot use "
+            f"{', '.join(failing)}."
         )
 
     def as_json(self) -> dict[str, Any]:

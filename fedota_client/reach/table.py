@@ -38,6 +38,8 @@ def show(report: ReachReport, console: Console) -> None:
     for one in report.addresses:
         if not one.works:
             _line(console, one.sentence, "red")
+    for note in dict.fromkeys(one.note for one in report.addresses if one.note):
+        _line(console, note, "yellow")
     for sentence in _shared_way(report.addresses):
         _line(console, sentence)
     _line(console, report.summary, "bold green" if report.works else "bold red")

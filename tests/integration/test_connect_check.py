@@ -1,4 +1,4 @@
-"""Hospitals' networks: proxies that let a client through, and what is said of those that do not."""
+"""`fedota-client connect-check`: what is said of a path that is free, and of one that is not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from support.connect_proxy import ConnectProxy
 from support.programs import Finished, command, environment
-from support.world import MakeWorld, World
 
 from fedota_client.reach.probe import probe
 from fedota_client.reach.proxy import Proxies
@@ -138,60 +137,6 @@ def certificate(
 DAY = dt.timedelta(days=1)
 
 
-# A client that trains through a proxy.
-
-
-async def test_a_whole_training_goes_through_a_proxy_with_a_password(
-    make_world: MakeWorld,
-) -> None:
-    world: World = await make_world(selectors=2)
-    async with ConnectProxy(user="ann", password="p@ss:word") as proxy:
-        await world.serve()
-        url = proxy.url_for("ann", "p%40ss%3Aword")
-        ann = world.enrol("ann", selectors=(1,))
-        # In upper case, as most administrators write it.
-        bob = world.enrol("bob", selectors=(2,))
-        clients = [
-            await world.join(ann, https_proxy=url, no_proxy=""),
-            await world.join(bob, HTTPS_PROXY=url, NO_PROXY="elsewhere.example"),
-        ]
-        assert [await client.ended() for client in clients] == [0, 0]
-    first, second = (world.ports.selector_address(number) for number in (1, 2))
-    assert {first, second} <= set(proxy.passed)
-    assert [set(world.counted(row)) for row in world.rounds()] == [{"ann", "bob"}] * 2
-
-
-async def test_no_proxy_takes_an_address_out(make_world: MakeWorld) -> None:
-    world: World = await make_world(selectors=1)
-    async with ConnectProxy() as proxy:
-        await world.serve(1)
-        members = [world.enrol(name, selectors=(1,)) for name in ("ann", "bob")]
-        exempt = "localhost, 127.0.0.0/8"
-        clients = [
-            await world.join(member, https_proxy=proxy.url, NO_PROXY=exempt) for member in members
-        ]
-        assert [await client.ended() for client in clients] == [0, 0]
-    assert proxy.asked == []
-
-
-async def test_a_join_that_reaches_nobody_points_at_connect_check(
-    make_world: MakeWorld,
-) -> None:
-    world: World = await make_world(selectors=1)
-    client = await world.join(world.enrol("ann", selectors=(1,)), "--connect-timeout", "0.5")
-    assert await client.ended() == 1
-    assert client.output.count("fedota-client connect-check") == 1
-
-
-async def test_a_join_refuses_a_proxy_that_cannot_be_used(make_world: MakeWorld) -> None:
-    world: World = await make_world(selectors=1)
-    member = world.enrol("ann", selectors=(1,))
-    client = await world.join(member, https_proxy="https://ann:secret@proxy.clinic:3128")
-    assert await client.ended() == 2
-    assert "https:// proxies are not supported" in client.output
-    assert "secret" not in client.output
-
-
 # What is told where the path is free.
 
 
@@ -232,6 +177,13 @@ async def test_a_proxy_is_shown_without_its_password(site: Site) -> None:
         assert "secret" not in done.out + done.err
         # Once by hand, once by gRPC.
         assert proxy.passed == [site.selector.address] * 2
+
+
+async def test_a_wrong_clock_is_told_though_it_is_in_nobodys_way(site: Site) -> None:
+    site.selector.clock_ahead_s = 7200
+    done = await site.check()
+    assert done.code == 0, done
+    assert "This machine's clock is 2 hours behind the platform's" in done.out
 
 
 async def test_a_proxy_without_http_before_it_is_understood(site: Site) -> None:

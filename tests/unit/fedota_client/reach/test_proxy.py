@@ -96,10 +96,10 @@ def test_no_grpc_proxy_goes_before_no_proxy() -> None:
 )
 def test_a_proxy_that_grpc_cannot_use_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(UsageError, match="cannot be used") as caught:
-        Proxies({"https_proxy": url}).check([AT])
+        Proxies({"https_proxy": url}).for_address(AT)
     assert "secret" not in caught.value.public_message
     # Where it does not matter it is not complained of.
-    Proxies({"https_proxy": url, "no_proxy": "example.org"}).check([AT])
+    assert Proxies({"https_proxy": url, "no_proxy": "example.org"}).for_address(AT) is None
 
 
 def test_credentials_are_decoded_sent_and_not_shown() -> None:
