@@ -86,5 +86,7 @@ def docker_place(logs: Path, image: str) -> DockerPlace:
         images=dict.fromkeys(Role, image),
         user="10001:10001",
         logs=logs,
-        log_max_bytes=64 << 10,
+        # The engine keeps lines of two streams in the order in which it reads them, each wrapped in
+        # JSON: what says that a server is ready may come before all else, and must be kept.
+        log_max_bytes=1 << 20,
     )

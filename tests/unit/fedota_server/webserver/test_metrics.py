@@ -173,7 +173,9 @@ def test_the_memory_of_servers_whose_process_is_known(platform: Platform) -> Non
     folder.mkdir(parents=True)
     us, gone = [os.getpid(), started(os.getpid())], [os.getpid(), "another boot"]
     for name, server in (("coordinator", us), ("selector-1", gone)):
+        path = folder / f"{name}.json"
         kept = {
+            "path": str(path),
             "launch": "1",
             "spec": "2",
             "keeper": us,
@@ -182,7 +184,7 @@ def test_the_memory_of_servers_whose_process_is_known(platform: Platform) -> Non
             "exit_code": None,
             "tail": "",
         }
-        (folder / f"{name}.json").write_text(json.dumps(kept))
+        path.write_text(json.dumps(kept))
     (folder / "selector-2.json").write_text("half")
     found = numbers(metrics_text(platform))
     assert found[key("server_memory_bytes", problem=ONE, server="coordinator")] > 1 << 20
