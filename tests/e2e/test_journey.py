@@ -165,26 +165,33 @@ def run_client(story: Story, holder: Visitor, name: str, problem_id: str) -> Cli
     file = (link.text_content() or "").removeprefix("Download ").strip()
     with holder.downloading(place / file):
         link.click()
-    shown = [
-        code.strip() for code in holder.page.locator("[data-testid=stCode] code").all_inner_texts()
-    ]
-    (command,) = [one for one in shown if one.startswith("fedota-client join")]
+    command = shown_command(holder, "fedota-client join")
     assert file in command
     assert (place / file).read_text().strip() not in holder.text()
     return ClientProcess(command, place, EXAMPLE / "data" / name)
 
 
+def shown_command(holder: Visitor, beginning: str) -> str:
+    """Return the command that begins so; the first visitor waits until the wheel is packed."""
+    code = holder.page.locator("[data-testid=stCode] code").filter(has_text=beginning)
+    expect(code).to_have_count(1, timeout=60_000)
+    expect(code).to_be_visible()
+    return code.inner_text().strip()
+
+
 def check_client_files(holder: Visitor) -> None:
     """The wheel that the shown command names is there, and is what its digest says."""
-    shown = [
-        code.strip() for code in holder.page.locator("[data-testid=stCode] code").all_inner_texts()
-    ]
-    (install,) = [one for one in shown if one.startswith("pip install")]
-    words = shlex.split(install)
+    words = shlex.split(shown_command(holder, "pip install"))
     wheel, _, digest = words[2].partition(" @ ")[2].partition("#sha256=")
     assert sha256(httpx.get(wheel).raise_for_status().content).hexdigest() == digest
     constraints = httpx.get(words[words.index("-c") + 1]).raise_for_status().text
     assert re.search(r"^flwr==", constraints, re.MULTILINE)
+
+
+def newest_round(visitor: Visitor) -> int:
+    """Return the round of which the page's clock tells."""
+    expect(visitor.page.locator(".fedota-clock")).to_have_text(re.compile(r"Round \d+ of 300"))
+    return int(re.findall(r"Round (\d+) of 300", visitor.text())[0])
 
 
 def watch(visitor: Visitor, server_round: int, *, within_s: float = 90.0) -> None:
@@ -268,7 +275,10 @@ def train(story: Story, setter: Visitor, problem_id: str) -> None:
     assert accuracy_in_plain_keras(model) > 0.5
     setter.press("Resume")
     setter.choose_tab("Progress")
-    watch(setter, 6)
+    paused_at = newest_round(setter)
+    watch(setter, paused_at + 2)
+    setter.press("Pause")
+    setter.sees(re.compile("^Paused after|it goes on when the setter resumes it"))
     setter.press("Roll back")
     dialog = setter.page.get_by_role("dialog")
     rolled = dialog.get_by_role("button", name=re.compile("Roll back to round"))

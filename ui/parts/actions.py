@@ -86,15 +86,26 @@ def _ask_to_archive(platform: Platform, actor: Actor, view: ProblemView) -> None
 
 
 def _ask_to_roll_back(platform: Platform, view: ProblemView) -> None:
-    st.dialog("Roll back to an earlier round?")(roll_back_fields)(platform, view)
+    with told():
+        earlier = earlier_rounds(platform, view)
+        st.dialog("Roll back to an earlier round?")(roll_back_fields)(platform, view, earlier)
 
 
-def roll_back_fields(platform: Platform, view: ProblemView) -> None:
-    """Show the rounds that can be rolled back to, and what that means; roll back on the button."""
+def earlier_rounds(platform: Platform, view: ProblemView) -> list[int]:
+    """List the rounds that can be rolled back to, the newest first."""
+    kept = platform.problems.kept_rounds(account().actor, view.problem_id).state
+    rounds = list(kept)[::-1]
+    return [one for one in rounds if one < view.completed_round] or rounds
+
+
+def roll_back_fields(platform: Platform, view: ProblemView, earlier: list[int]) -> None:
+    """Show rounds to roll back to, and what that means; roll back on the button.
+
+    The list stays as it was when the dialog was opened, while rounds go on: the button does what
+    it says, or is refused.
+    """
     actor, pid = account().actor, view.problem_id
     with told():
-        rounds = list(platform.problems.kept_rounds(actor, pid).state)[::-1]
-        earlier = [one for one in rounds if one < view.completed_round] or rounds
         if not earlier:
             st.markdown(
                 "There is no round to roll back to yet: the strategy's state is kept of the last "

@@ -124,7 +124,11 @@ def _fields_script() -> None:
     from ui.session import account, platform
 
     view = platform().problems.view(account().actor, st.query_params["id"])
-    getattr(actions, st.query_params["fields"])(platform(), view)
+    if st.query_params["fields"] == "scale_fields":
+        actions.scale_fields(platform(), view)
+    else:  # the rounds stay those that were kept when the dialog was opened
+        opened_with = st.session_state.setdefault("kept", actions.earlier_rounds(platform(), view))
+        actions.roll_back_fields(platform(), view, opened_with)
 
 
 def _fields(pid: str, name: str) -> AppTest:
@@ -143,6 +147,8 @@ def test_a_roll_back_offers_the_rounds_whose_state_is_kept(
     page = _fields(pid, "roll_back_fields")
     (choice,) = page.selectbox
     assert choice.options == ["round 11", "round 10"]
+    later = KeptRounds((0, 9, 10, 11, 12, 13, 14), (10, 12, 13, 14))
+    monkeypatch.setattr(web.platform.problems, "_kept", lambda problem_id: later)
     choice.set_value(10).run()
     assert "marked as superseded" in text_of(page)
     press(page, "Roll back to round 10")
