@@ -17,7 +17,8 @@ from starlette.routing import Route
 
 from fedota_proto.errors import ForbiddenError
 from fedota_server.engine_proxy.checks import refuse
-from fedota_server.engine_proxy.rules import PLATFORM_LABEL, EngineRules, Judgement
+from fedota_server.engine_proxy.rules import EngineRules, Judgement
+from fedota_server.spawners.docker_place import PLATFORM_LABEL
 
 logger = logging.getLogger(__name__)
 

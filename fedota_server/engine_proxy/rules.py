@@ -21,8 +21,7 @@ from fedota_server.engine_proxy.checks import (
     text_in,
     texts,
 )
-
-PLATFORM_LABEL = "io.fedota.platform"
+from fedota_server.spawners.docker_place import PLATFORM_LABEL
 
 _VERSION = re.compile(r"/v1\.(\d+)(?=/)")
 _OLDEST = 41  # what older interfaces took, as a container's settings at its start, is not judged

@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +27,15 @@ from fedota_server.spawners.base import (
     ServerSpec,
     Spawner,
     StoppedBy,
+)
+from fedota_server.spawners.container_log import JobLines, LogCopy
+from fedota_server.spawners.docker_networks import ProblemNetworks
+from fedota_server.spawners.docker_place import (
+    JOB_LABEL,
+    SERVER_LABEL,
+    SPEC_LABEL,
+    ContainerLimits,
+    DockerPlace,
 )
 from fedota_server.spawners.engine import ContainerPlan, ContainerState, Engine
 from fedota_server.spawners.environment import container_environment
@@ -42,124 +51,12 @@ from fedota_server.spawners.start_failure import (
 
 logger = logging.getLogger(__name__)
 
-PLATFORM_LABEL = "io.fedota.platform"
-PROBLEM_LABEL = "io.fedota.problem"
-SERVER_LABEL = "io.fedota.server"
-JOB_LABEL = "io.fedota.job"
-SPEC_LABEL = "io.fedota.spec"
-
-# A bridge without an address of the host's: a container on an internal network would otherwise
-# reach every port of the host through it.
-_UNREACHING = {"com.docker.network.bridge.inhibit_ipv4": "true"}
-# Selectors publish a port here, hear nobody of their kind, and get no answer from outside.
-_DOORS = {
-    "com.docker.network.bridge.enable_ip_masquerade": "false",
-    "com.docker.network.bridge.enable_icc": "false",
-}
-
 _READY = re.compile(rb"ready (\S+:\d+)\s*")
 _LOOK_S = 0.1
 _WATCH_S = 0.5
 _JOB_TAIL_BYTES = 64 << 10
 
 _Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True)
-class ContainerLimits:
-    """What a container may use.
-
-    Parameters
-    ----------
-    memory_bytes, cpus, pids
-        Of its whole tree.
-    """
-
-    memory_bytes: int = 2 << 30
-    cpus: float = 2.0
-    pids: int = 512
-
-
-@dataclass(frozen=True)
-class DockerPlace:
-    """Where a problem's containers are.
-
-    Parameters
-    ----------
-    platform, problem_id
-        In the names and labels of everything.
-    images
-        For each role.
-    user
-        ``uid:gid`` that the containers run as; theirs are the problem's files.
-    logs
-        Folder that the servers' logs are copied to.
-    publish_on
-        Address of the host that selectors' ports are published on.
-    webserver
-        The webserver's own container, which is connected to the coordinator's network; empty: none.
-    limits
-        For each role.
-    log_max_bytes
-        Size at which a log is rotated.
-    """
-
-    platform: str
-    problem_id: str
-    images: Mapping[Role, str]
-    user: str
-    logs: Path
-    publish_on: str = "127.0.0.1"
-    webserver: str = ""
-    limits: Mapping[Role, ContainerLimits] = field(default_factory=dict)
-    log_max_bytes: int = 8 << 20
-
-    @property
-    def prefix(self) -> str:
-        """How the names of everything begin."""
-        return f"{self.platform}-{self.problem_id}"
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """The labels that everything of the problem bears."""
-        return {PLATFORM_LABEL: self.platform, PROBLEM_LABEL: self.problem_id}
-
-
-class _Follower:
-    """Copies what a container writes to a log of ours; told where the last copy ended."""
-
-    def __init__(self, log: RotatingLog) -> None:
-        self.log = log
-        self._after = 0.0
-
-    def take(self, lines: list[tuple[float, bytes]]) -> bytes:
-        """Write down what is new, and return it."""
-        new = [(at, line) for at, line in lines if at > self._after]
-        if new:
-            self._after = new[-1][0]
-        text = b"".join(line for _, line in new)
-        self.log.write(text)
-        return text
-
-    @property
-    def after(self) -> float:
-        """Moment of the newest line that was copied."""
-        return self._after
-
-
-class _Heard:
-    """Tells a job's lines to whoever listens, each once."""
-
-    def __init__(self, on_line: LineListener | None) -> None:
-        self.after = 0.0
-        self._on_line = on_line
-
-    def take(self, lines: list[tuple[float, bytes]]) -> None:
-        """Tell what is new."""
-        for at, line in lines:
-            self.after = at
-            if self._on_line is not None:
-                self._on_line(line.decode(errors="replace").rstrip("\r\n"))
 
 
 class DockerSpawner(Spawner):
@@ -195,10 +92,10 @@ class DockerSpawner(Spawner):
         self._environ = os.environ if environ is None else environ
         self._opened: Engine | None = None
         self._opening = threading.Lock()
-        self._networking = threading.Lock()
+        self._networks = ProblemNetworks(place)
         self._place = place
         self._starting: set[str] = set()
-        self._followers: dict[str, _Follower] = {}
+        self._followers: dict[str, LogCopy] = {}
         self._closed = False
 
     async def start(self, spec: ServerSpec) -> str:
@@ -227,7 +124,7 @@ class DockerSpawner(Spawner):
             logger.info("%s was told something else, and is stopped", spec.name)
             await self.stop(spec.name)
             return None
-        await self._call(self._connect_webserver, spec.role)
+        await self._call(lambda: self._networks.connect_webserver(self._engine, spec.role))
         try:
             return await self._until_ready(spec)
         except ServerStartError as error:
@@ -314,14 +211,13 @@ class DockerSpawner(Spawner):
 
     def _make(self, spec: ServerSpec) -> None:
         """Make the networks and the container, and start it; what failed leaves nothing."""
-        with self._networking:  # the engine would make two of one name
-            self._make_networks(spec.role)
+        self._networks.make(self._engine, spec.role)
         name = self._container(spec.name)
         self._remove_old(name)
         plan = self._server_plan(spec)
         self._engine.create(plan)
         try:
-            self._connect_webserver(spec.role)
+            self._networks.connect_webserver(self._engine, spec.role)
             self._engine.start(name)
         except BaseException:
             self._engine.remove(name)
@@ -352,7 +248,7 @@ class DockerSpawner(Spawner):
             command=(),
             environment=self._told(spec),
             user=place.user,
-            networks=dict.fromkeys(self._networks_of(spec.role), (spec.name,)),
+            networks=dict.fromkeys(self._networks.names_of(spec.role), (spec.name,)),
             publish=(port,) if spec.role is Role.SELECTOR and port else (),
             publish_on=place.publish_on,
             reads=[str(path) for path in spec.reads],
@@ -388,7 +284,7 @@ class DockerSpawner(Spawner):
         self, name: str, spec: JobSpec, on_line: LineListener | None
     ) -> JobResult:
         ends_at = time.monotonic() + spec.time_limit_s
-        heard = _Heard(on_line)
+        heard = JobLines(on_line)
         stopped_by = StoppedBy.NOTHING
         while True:
             state = await self._call(lambda: self._engine.state(name))
@@ -468,43 +364,10 @@ class DockerSpawner(Spawner):
             state = await self._state(name)
         return state
 
-    def _make_networks(self, role: Role) -> None:
-        for network in self._networks_of(role):
-            doors = network == self._doors
-            self._engine.make_network(
-                network,
-                self._place.labels,
-                internal=not doors,
-                options=_DOORS if doors else _UNREACHING,
-            )
-
-    def _connect_webserver(self, role: Role) -> None:
-        if role is Role.COORDINATOR and self._place.webserver:
-            self._engine.connect(self._status, self._place.webserver, ("webserver",))
-
     def _remove_everything(self, containers: list[str]) -> None:
         for name in containers:
             self._engine.remove(name)
-        self._engine.remove_network(self._status, disconnect=self._place.webserver)
-        self._engine.remove_network(self._intra)
-        self._engine.remove_network(self._doors)
-
-    def _networks_of(self, role: Role) -> tuple[str, ...]:
-        if role is Role.COORDINATOR:
-            return (self._intra, self._status)
-        return (self._doors, self._intra)
-
-    @property
-    def _status(self) -> str:
-        return f"{self._place.prefix}-status"
-
-    @property
-    def _intra(self) -> str:
-        return f"{self._place.prefix}-intra"
-
-    @property
-    def _doors(self) -> str:
-        return f"{self._place.prefix}-doors"
+        self._networks.remove(self._engine)
 
     def _container(self, name: str) -> str:
         return f"{self._place.prefix}-{name}"
@@ -535,7 +398,7 @@ class DockerSpawner(Spawner):
         follower = self._followers.get(name)
         if follower is None:
             log = RotatingLog(self._log_path(name), max_bytes=self._place.log_max_bytes)
-            follower = self._followers[name] = _Follower(log)
+            follower = self._followers[name] = LogCopy(log)
         follower.take(self._engine.log(self._container(name), follower.after))
 
     def _close_logs(self) -> None:

@@ -19,7 +19,8 @@ from support.journey.site_process import free_port
 
 from fedota_proto.errors import ServerStartError
 from fedota_server.spawners.base import JobSpec, Role, ServerSpec
-from fedota_server.spawners.docker import DockerPlace, DockerSpawner
+from fedota_server.spawners.docker import DockerSpawner
+from fedota_server.spawners.docker_place import DockerPlace
 from fedota_server.spawners.engine import Engine
 
 SECRET = "what nobody else may read"

@@ -15,7 +15,7 @@ from docker.errors import DockerException
 
 from fedota_proto.errors import ServerStartError
 from fedota_server.spawners.base import Role
-from fedota_server.spawners.docker import DockerPlace
+from fedota_server.spawners.docker_place import DockerPlace
 from fedota_server.spawners.engine import Engine
 
 SOCKET = "unix:///var/run/docker.sock"

@@ -1,0 +1,43 @@
+"""What containers write, taken over piece by piece, each line once."""
+
+from __future__ import annotations
+
+from fedota_server.spawners.base import LineListener
+from fedota_server.spawners.rotating_log import RotatingLog
+
+
+class LogCopy:
+    """Copies what a container writes to a log of ours; told where the last copy ended."""
+
+    def __init__(self, log: RotatingLog) -> None:
+        self.log = log
+        self._after = 0.0
+
+    def take(self, lines: list[tuple[float, bytes]]) -> bytes:
+        """Write down what is new, and return it."""
+        new = [(at, line) for at, line in lines if at > self._after]
+        if new:
+            self._after = new[-1][0]
+        text = b"".join(line for _, line in new)
+        self.log.write(text)
+        return text
+
+    @property
+    def after(self) -> float:
+        """Moment of the newest line that was copied."""
+        return self._after
+
+
+class JobLines:
+    """Tells a job's lines to whoever listens, each once."""
+
+    def __init__(self, on_line: LineListener | None) -> None:
+        self.after = 0.0
+        self._on_line = on_line
+
+    def take(self, lines: list[tuple[float, bytes]]) -> None:
+        """Tell what is new."""
+        for at, line in lines:
+            self.after = at
+            if self._on_line is not None:
+                self._on_line(line.decode(errors="replace").rstrip("\r\n"))
