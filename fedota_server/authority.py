@@ -7,6 +7,7 @@ the local operator. ECDSA P-256 throughout, since gRPC refuses Ed25519 certifica
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import secrets
 from dataclasses import dataclass
@@ -236,6 +237,8 @@ class PlatformHome:
         """
         if self.exists:
             return False
+        with contextlib.suppress(OSError):  # what cannot be made, the first key says
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if cert is not None and key is not None:
             authority = _load_authority(cert, key, chain=False)
             _refuse_unless_ca(authority.certificate, cert)

@@ -36,6 +36,11 @@ def test_a_second_init_changes_nothing(home: PlatformHome) -> None:
     assert home.authority().pem == before
 
 
+def test_a_new_platforms_folder_is_its_owners_alone(tmp_path: Path) -> None:
+    PlatformHome(tmp_path / "new").init()
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
 def test_without_init_the_command_is_named(tmp_path: Path) -> None:
     with pytest.raises(FolderError, match="fedota init"):
         PlatformHome(tmp_path).authority()
