@@ -77,8 +77,8 @@ async def _fetch_model(
     size = size_words(description.model_size_bytes)
     display.note(f"Fetching the model's file ({size}) from {link.address}.")
     if not home.enrolled:
-        # Files go to enrolled clients alone: saying that we are ready enrols us.
-        await link.tell(pb.TellRequest.READY)
+        # Files go to enrolled clients alone.
+        await link.tell(pb.TellRequest.ENROLLING)
         home.mark_enrolled()
     came = await link.fetch(
         pb.FetchRequest(model_file=True), home.model_file, max_bytes=settings.model_max_bytes

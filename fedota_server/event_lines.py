@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from fedota_proto.v1 import fl_records_pb2 as records_pb
 from fedota_proto.v1 import fl_round_pb2 as round_pb
 from fedota_proto.v1 import fl_status_pb2 as pb
 
+_YEAR_10000_UNIX_S = 253_000_000_000.0
 _CHANGES = {
     "bound": "has enrolled",
     "connected": "is connected",
@@ -38,6 +40,13 @@ def round_words(key: records_pb.RoundKey) -> str:
     if key.generation > 0:
         words += f" (generation {key.generation})"
     return words
+
+
+def back_words(until_unix_s: float) -> str:
+    """Write when somebody means to be back: ``, back Mon 22:00``; empty for no sensible moment."""
+    if not 0 < until_unix_s < _YEAR_10000_UNIX_S:
+        return ""
+    return f", back {datetime.fromtimestamp(until_unix_s).astimezone():%a %H:%M}"
 
 
 def event_line(event: pb.Event, names: Mapping[int, str]) -> str:
@@ -72,7 +81,8 @@ def event_line(event: pb.Event, names: Mapping[int, str]) -> str:
         case "member":
             change = _CHANGES.get(event.member.change, event.member.change)
             where = f" ({short_name(event.member.selector)})" if event.member.selector else ""
-            return f"{_name(event.member.node_id, names)} {change}{where}"
+            back = back_words(event.member.away_until_unix_s)
+            return f"{_name(event.member.node_id, names)} {change}{back}{where}"
         case "update":
             return _update_line(event.update, names)
         case "rolled_back":

@@ -17,7 +17,7 @@ from fedota_proto.units import size_words
 from fedota_proto.v1 import fl_records_pb2 as records_pb
 from fedota_proto.v1 import fl_round_pb2 as round_pb
 from fedota_proto.v1 import fl_status_pb2 as pb
-from fedota_server.event_lines import metrics_words, short_name
+from fedota_server.event_lines import back_words, metrics_words, short_name
 
 _ROUNDS_KEPT = 1_000
 _GONE = frozenset({"gone", "away", "left", "revoked"})
@@ -70,6 +70,8 @@ class StatusView:
     completed: int = 0
     rounds: OrderedDict[tuple[int, int, int], RoundSeen] = field(default_factory=OrderedDict)
     members: dict[int, str] = field(default_factory=dict)
+    ready: set[int] = field(default_factory=set)
+    away_until_unix_s: dict[int, float] = field(default_factory=dict)
 
     def take(self, message: pb.WatchMessage) -> None:
         """Take one message of Watch."""
@@ -89,7 +91,7 @@ class StatusView:
                 if seen is not None:
                     seen.evaluated = event.evaluated
             case "member":
-                self.members[event.member.node_id] = event.member.change
+                self._member(event.member)
             case "rolled_back":
                 self.completed = event.rolled_back.to_round
                 for seen in self.rounds.values():
@@ -102,6 +104,16 @@ class StatusView:
     def connected(self) -> int:
         """How many members are connected, by the events."""
         return sum(1 for change in self.members.values() if change not in _GONE | {"bound"})
+
+    def _member(self, member: pb.MemberChanged) -> None:
+        if member.change == "ready":
+            self.ready.add(member.node_id)
+            self.members.setdefault(member.node_id, "bound")
+            return
+        self.members[member.node_id] = member.change
+        self.away_until_unix_s.pop(member.node_id, None)
+        if member.change == "away" and member.away_until_unix_s:
+            self.away_until_unix_s[member.node_id] = member.away_until_unix_s
 
     def _round(self, ended: pb.RoundEnded) -> None:
         key = _key(ended.round)
@@ -145,7 +157,13 @@ class StatusView:
             ],
             "members_bound": self.clock.members_bound if self.clock else 0,
             "members": [
-                {"node_id": node_id, "name": self.names.get(node_id, ""), "last": change}
+                {
+                    "node_id": node_id,
+                    "name": self.names.get(node_id, ""),
+                    "last": change,
+                    "ready": node_id in self.ready,
+                    "away_until_unix_s": self.away_until_unix_s.get(node_id),
+                }
                 for node_id, change in sorted(self.members.items())
             ],
             "rounds": [_round_json(seen) for seen in self.rounds.values()],
@@ -176,9 +194,23 @@ class StatusView:
                 text.append(f", {clock.waiting} of {clock.minimum} needed clients are here")
             elif clock.stage != "paused":
                 text.append(f", {clock.reported} of {clock.cohort} reported, goal {clock.goal}")
+        if standing := self._attendance():
+            text.append(f"\n{standing}")
         if self.clock is not None and self.clock.detail not in ("", self.reason):
             text.append(f"\n{self.clock.detail}")
         return text
+
+    def _attendance(self) -> str:
+        """Say who is ready, as long as that is all there is, and who is away until when."""
+        parts = []
+        if self.ready and not self.rounds:
+            parts.append(f"{len(self.ready)} of {len(self.members)} clients are ready")
+        for node_id, change in sorted(self.members.items()):
+            if change == "away":
+                name = self.names.get(node_id, f"client {node_id}")
+                back = back_words(self.away_until_unix_s.get(node_id, 0.0))
+                parts.append(f"{name} is away{back}")
+        return "; ".join(parts)
 
     def _round_clock(self, clock: round_pb.Clock) -> RenderableType:
         left = max(0.0, clock.closes_in_s - (self.now() - self.clock_at))

@@ -91,8 +91,8 @@ async def fetch_models(
         _write(fetched.problem, description.problem_toml)
         _write(fetched.manifest, description.manifest_json)
         if not home.enrolled:
-            # Files go to enrolled clients alone: saying that we are ready enrols us.
-            await link.tell(pb.TellRequest.READY)
+            # Files go to enrolled clients alone.
+            await link.tell(pb.TellRequest.ENROLLING)
             home.mark_enrolled()
         size = size_words(description.model_size_bytes)
         display.note(f"Fetching the shared model of round {wanted} ({size}) from {link.address}.")

@@ -803,20 +803,26 @@ class TellRequest(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         UNKNOWN: TellRequest._Kind.ValueType  # 0
         READY: TellRequest._Kind.ValueType  # 1
+        """its data keeps the format"""
         STOPPING: TellRequest._Kind.ValueType  # 2
         """this process stops; the membership stays"""
         AWAY: TellRequest._Kind.ValueType  # 3
         LEAVING: TellRequest._Kind.ValueType  # 4
         """the membership ends"""
+        ENROLLING: TellRequest._Kind.ValueType  # 5
+        """binds the key, and says nothing else"""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
     UNKNOWN: TellRequest.Kind.ValueType  # 0
     READY: TellRequest.Kind.ValueType  # 1
+    """its data keeps the format"""
     STOPPING: TellRequest.Kind.ValueType  # 2
     """this process stops; the membership stays"""
     AWAY: TellRequest.Kind.ValueType  # 3
     LEAVING: TellRequest.Kind.ValueType  # 4
     """the membership ends"""
+    ENROLLING: TellRequest.Kind.ValueType  # 5
+    """binds the key, and says nothing else"""
 
     KIND_FIELD_NUMBER: _builtins.int
     AWAY_UNTIL_UNIX_S_FIELD_NUMBER: _builtins.int

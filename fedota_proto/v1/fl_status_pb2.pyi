@@ -563,20 +563,24 @@ class MemberChanged(_message.Message):
     NODE_ID_FIELD_NUMBER: _builtins.int
     CHANGE_FIELD_NUMBER: _builtins.int
     SELECTOR_FIELD_NUMBER: _builtins.int
+    AWAY_UNTIL_UNIX_S_FIELD_NUMBER: _builtins.int
     node_id: _builtins.int
     change: _builtins.str
     """bound, connected, gone, away, left, revoked, ready"""
     selector: _builtins.str
+    away_until_unix_s: _builtins.float
+    """of away: when it means to be back"""
     def __init__(
         self,
         *,
         node_id: _builtins.int = ...,
         change: _builtins.str = ...,
         selector: _builtins.str = ...,
+        away_until_unix_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "node_id", b"node_id", "selector", b"selector"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["away_until_unix_s", b"away_until_unix_s", "change", b"change", "node_id", b"node_id", "selector", b"selector"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -107,10 +107,10 @@ class Asks:
         if tell.kind == round_pb.TellRequest.READY:
             roster.note_member(ask.node_id, "ready", 0)
         elif tell.kind == round_pb.TellRequest.AWAY:
-            roster.note_member(ask.node_id, "away", 0)
+            roster.note_away(ask.node_id, tell.away_until_unix_s)
         elif tell.kind == round_pb.TellRequest.LEAVING:
             roster.end_membership(ask.node_id, "left")
-        # STOPPING: the stream's own end follows and says so.
+        # STOPPING: the stream's own end follows and says so. ENROLLING: the key is bound by now.
 
     async def _fetch(self, link: SelectorLink, ask: pb.Ask) -> None:
         try:

@@ -296,8 +296,10 @@ class Roster:
         session = self.membership.close(gone.node_id, link.epoch, gone.stream_id)
         if session is None:
             return
-        change = "away" if gone.reason == "away" else "gone"
-        self.note_member(gone.node_id, change, link.selector)
+        if gone.reason == "away":
+            self.note_away(gone.node_id, gone.away_until_unix_s, link.selector)
+        else:
+            self.note_member(gone.node_id, "gone", link.selector)
         self._listener.departed(session, gone.reason)
 
     def end_membership(self, node_id: int, how: str) -> None:
@@ -317,6 +319,14 @@ class Roster:
         """Report what happened to a member."""
         name = self.name_of(selector) if selector else ""
         changed = status_pb.MemberChanged(node_id=node_id, change=change, selector=name)
+        self._events.append(status_pb.Event(member=changed))
+
+    def note_away(self, node_id: int, until_unix_s: float, selector: int = 0) -> None:
+        """Report that a member's limits keep it away, and when it means to be back."""
+        name = self.name_of(selector) if selector else ""
+        changed = status_pb.MemberChanged(
+            node_id=node_id, change="away", selector=name, away_until_unix_s=until_unix_s
+        )
         self._events.append(status_pb.Event(member=changed))
 
     def finish(self, finished: round_pb.Finished) -> None:

@@ -80,6 +80,8 @@ def _view(client: ClientRow, tally: _Tally, membership: str, now: float) -> Clie
         has_invite=state == "never connected",
         created_unix_s=client.created_unix_s,
         expires_unix_s=client.expires_unix_s,
+        back_unix_s=client.away_until_unix_s if state == "away" else None,
+        ready=client.ready,
         rounds=tally.rounds,
         counted=tally.counted,
         rejected=tally.rejected,

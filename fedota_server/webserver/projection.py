@@ -25,8 +25,9 @@ from fedota_server.webserver.tables import (
 )
 
 FEDERATED = "federated"
-CONNECTED, GONE = "connected", "gone"
+CONNECTED, GONE, AWAY = "connected", "gone", "away"
 ENDED = ("left", "revoked")
+AWAY_AT_MOST_S = 366 * 86_400.0
 
 _OUTCOMES = {
     round_pb.COUNTED: "counted",
@@ -89,7 +90,7 @@ def note_clients_gone(session: Session, problem_id: str, now: float) -> None:
     session.exec(
         update(ClientRow)
         .where(col(ClientRow.problem_id) == problem_id, col(ClientRow.last_change) == CONNECTED)
-        .values(last_change=GONE, last_change_unix_s=now, ready=False)
+        .values(last_change=GONE, last_change_unix_s=now)
     )
 
 
@@ -171,8 +172,17 @@ def _member(session: Session, problem_id: str, event: pb.Event) -> None:
     elif row.last_change not in ENDED:  # whoever left is revoked by its coordinator afterwards
         row.last_change, row.last_change_unix_s = _text(member.change, 20), event.unix_s
         row.selector = _text(member.selector, 80) or row.selector
-        row.ready = row.ready and member.change == CONNECTED
+        row.away_until_unix_s = _back(member, event.unix_s)
+        row.ready = row.ready and member.change not in ENDED
     session.add(row)
+
+
+def _back(member: pb.MemberChanged, unix_s: float) -> float | None:
+    """Return when a client that is away means to be back; None where it said nothing sensible."""
+    until = member.away_until_unix_s
+    if member.change != AWAY or not unix_s <= until <= unix_s + AWAY_AT_MOST_S:
+        return None
+    return until
 
 
 def _rolled_back(session: Session, problem_id: str, event: pb.Event) -> None:

@@ -30,6 +30,7 @@ from fedota_server.ports import Ports
 from fedota_server.webserver.database import Database
 from fedota_server.webserver.permissions import NOBODY
 from fedota_server.webserver.problems.use_cases import give_command
+from fedota_server.webserver.projection import ENDED
 from fedota_server.webserver.round_door import Guest, RoundDoor
 from fedota_server.webserver.round_files import RoundFiles
 from fedota_server.webserver.statuses import Status
@@ -185,6 +186,8 @@ class RoundService:
         if request.kind == pb.TellRequest.LEAVING:
             await in_thread(self._leave, guest)
             self._wake()
+        elif request.kind == pb.TellRequest.READY and guest.problem.status not in _OVER:
+            await in_thread(self._note_ready, guest)  # which opens nothing, so it binds nothing
         elif not guest.bound:
             raise _unbound(guest.problem)
         return pb.TellReply()
@@ -234,6 +237,13 @@ class RoundService:
                 .limit(_OUTCOMES_MAX)
             ).all()
         return _ours(bodies, node_id)
+
+    def _note_ready(self, guest: Guest) -> None:
+        with self._database.session() as session, session.begin():
+            row = session.get(ClientRow, guest.caller.node_id)
+            if row is not None and row.last_change not in ENDED:
+                row.ready = True
+                session.add(row)
 
     def _leave(self, guest: Guest) -> None:
         """End a client's membership here; its coordinator hears of it when it next runs."""

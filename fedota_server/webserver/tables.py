@@ -167,8 +167,9 @@ class ClientRow(SQLModel, table=True):
     bound_unix_s: float | None = None
     last_change: str = Field(default="", max_length=20)  # of MemberChanged
     last_change_unix_s: float | None = None
+    away_until_unix_s: float | None = None  # while away: when it means to be back
     selector: str = Field(default="", max_length=80)
-    ready: bool = False
+    ready: bool = False  # it said that its data keeps the format
 
 
 class EventRow(SQLModel, table=True):

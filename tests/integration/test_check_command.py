@@ -74,8 +74,8 @@ async def test_nothing_is_told_unless_the_holder_agrees_to_the_one_word(
     assert done.code == 0, done
     assert "The setter was told that your data is ready." in done.out
     (after,) = await site.members()
-    assert (after["name"], after["last"]) == ("north", "ready"), after
-    assert (site.home / "enrolled").exists()
+    assert (after["name"], after["last"], after["ready"]) == ("north", "bound", True), after
+    assert not (site.home / "enrolled").exists()  # the invite goes along until a task was fetched
 
 
 async def test_offline_it_needs_no_home_and_no_connection(tmp_path: Path) -> None:

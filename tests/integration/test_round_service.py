@@ -180,11 +180,16 @@ async def test_a_problem_that_is_not_started_is_described_but_enrols_nobody(
     async with calling(north) as link:
         assert (await link.describe()).state == "ready"
         with pytest.raises(BusyError, match="not being served yet") as refused:
-            await link.tell(pb.TellRequest.READY)
+            await link.tell(pb.TellRequest.ENROLLING)
         assert refused.value.retry_after_s > 0
+        # The one word, which a start may wait for, needs no key to be bound.
+        assert not any(row.ready for row in world.rows(ClientRow))
+        await link.tell(pb.TellRequest.READY)
         with pytest.raises(BusyError):
             await fetched(link, pb.FetchRequest(model_file=True), world.place)
     assert not (world.folder.coordinator_folder / "bindings.jsonl").exists()
+    ready = {row.node_id: row.ready for row in world.rows(ClientRow)}
+    assert ready == {north.node_id: True, south.node_id: False}
     with world.web.database.session() as session, session.begin():
         row = session.merge(world.problem)
         row.status = "completed"

@@ -11,6 +11,7 @@ from fedota_proto.v1 import fl_status_pb2 as pb
 from fedota_server.problem_folder import ProblemFolder
 from fedota_server.webserver.permissions import Actor
 from fedota_server.webserver.tables import (
+    ClientRow,
     EvaluationRow,
     JobRow,
     ProblemRow,
@@ -181,6 +182,22 @@ class WebProblems:
                 ended_unix_s=ended,
             )
         )
+
+    def client(self, holder: Actor, pid: str, name: str) -> int:
+        """Enrol a client of a holder, who joins if need be; return its node id."""
+        memberships = self.web.platform.memberships
+        if pid not in {one.problem_id for one in memberships.mine(holder)}:
+            memberships.join(holder, pid)
+        return memberships.enrol(holder, pid, name).node_id
+
+    def change_client(self, node_id: int, **fields: Any) -> None:
+        """Change a client's row."""
+        with self.web.platform.database.session() as session, session.begin():
+            row = session.get(ClientRow, node_id)
+            assert row is not None
+            for name, value in fields.items():
+                setattr(row, name, value)
+            session.add(row)
 
     def server(self, pid: str, name: str, state: str, detail: str = "") -> None:
         """Add a server as the supervisor would see it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import tzinfo
 
 import pandas as pd
 import streamlit as st
@@ -20,6 +21,15 @@ def reason_words(reasons: Sequence[ReasonView]) -> str:
     )
 
 
+def state_words(one: ClientView, zone: tzinfo | None = None) -> str:
+    """Say how a client stands: ``away, back today 22:00``, ``never connected, ready``."""
+    if one.state == "away" and one.back_unix_s is not None:
+        return f"away, back {when(one.back_unix_s, zone)}"
+    if one.state == "never connected" and one.ready:
+        return "never connected, ready"
+    return one.state
+
+
 def clients_frame(clients: Sequence[ClientView]) -> pd.DataFrame:
     """Write clients as rows."""
     zone = reader_zone()
@@ -27,7 +37,7 @@ def clients_frame(clients: Sequence[ClientView]) -> pd.DataFrame:
         [
             (
                 one.name,
-                one.state,
+                state_words(one, zone),
                 when(one.since_unix_s, zone),
                 number(one.rounds),
                 number(one.counted),

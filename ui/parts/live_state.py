@@ -10,7 +10,7 @@ from fedota_server.webserver.statuses import TRAINING, Status
 from fedota_server.webserver.views import ProblemView
 from ui.parts.clock import show_clock
 from ui.parts.told import told
-from ui.parts.words import count, plain
+from ui.parts.words import count, plain, when
 from ui.session import account
 
 WHILE_SERVED_S = 1.5
@@ -55,6 +55,22 @@ def standing_words(view: ProblemView) -> str:
             return f"{rounds} are completed; its coordinator is about to report."
 
 
+def attendance_words(view: ProblemView, now: float | None = None) -> str:
+    """Say how many clients are ready, until rounds say more, and how many are away until when."""
+    standing = view.attendance
+    if standing is None or not standing.clients or view.status not in (Status.READY, *TRAINING):
+        return ""
+    parts = []
+    if not view.completed_round:
+        parts.append(f"{standing.ready} of {count(standing.clients, 'client')} ready")
+    if standing.away:
+        parts.append(f"{standing.away} away")
+        if standing.back_unix_s is not None:
+            first = "back" if standing.away == 1 else "the first back"
+            parts[-1] += f", {first} {when(standing.back_unix_s, now=now)}"
+    return "; ".join(parts)
+
+
 def _stamp(view: ProblemView) -> tuple[object, ...]:
     """Return what the rest of the page was drawn from."""
     return (
@@ -89,5 +105,7 @@ def _show_now(platform: Platform, view: ProblemView) -> None:
         show_clock(clock)
     else:
         st.markdown(plain(standing_words(view)))
+    if standing := attendance_words(view):
+        st.caption(plain(standing))
     if view.status_reason and view.status != Status.FAILED:
         st.caption(plain(view.status_reason))

@@ -67,6 +67,8 @@ def _client_words(one: ClientView) -> str:
             one.expires_unix_s
         )
     words = f"since {when(one.since_unix_s)}"
+    if one.state == "away" and one.back_unix_s is not None:
+        words += f", back {when(one.back_unix_s)}"
     if one.counted or one.rejected:
         words += (
             f"  \n{count(one.counted, 'update')} counted in {count(one.rounds, 'round')}, "

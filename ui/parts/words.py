@@ -99,6 +99,8 @@ def when(unix_s: float | None, zone: tzinfo | None = None, now: float | None = N
         return f"today {clock}"
     if days == 1:
         return f"yesterday {clock}"
+    if days == -1:
+        return f"tomorrow {clock}"
     if moment.year == today.year:
         return f"{moment.day} {moment:%b} {clock}"
     return f"{moment.day} {moment:%b %Y}"

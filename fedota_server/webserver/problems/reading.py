@@ -24,6 +24,7 @@ from fedota_proto.terms import (
 )
 from fedota_server.model_export import export_model
 from fedota_server.spawners.log_file import last_lines
+from fedota_server.webserver.attendance_reading import attendance_of
 from fedota_server.webserver.audit import Audit, AuditEntry
 from fedota_server.webserver.permissions import Action, Actor, may, require
 from fedota_server.webserver.problems.draft_reading import model_view
@@ -92,6 +93,7 @@ class Reading(Wishes):
             )
             steers = may(actor, Action.SEE_CHANGES, owner_id=row.owner_id)
             commands = _open_commands(session, row.id) if steers else ()
+            attendance = attendance_of(session, row.id, self._clock()) if steers else None
         state = membership.state if membership else ""
         problem, model = content.problem(), model_view(row)
         return ProblemView(
@@ -116,6 +118,7 @@ class Reading(Wishes):
             members=counts.get(APPROVED, 0),
             requests=counts.get("requested", 0) if steers else 0,
             membership=state,
+            attendance=attendance,
             may=allowed_now(actor, row, state),
             open_commands=tuple(command_view(command) for command in commands),
             created_unix_s=row.created_unix_s,

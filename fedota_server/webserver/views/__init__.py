@@ -12,6 +12,7 @@ from fedota_server.webserver.views.member import (
 )
 from fedota_server.webserver.views.page import Page
 from fedota_server.webserver.views.problem import (
+    AttendanceView,
     CommandView,
     KeptRounds,
     LeavesView,
@@ -23,6 +24,7 @@ from fedota_server.webserver.views.round import EvaluationView, RoundView, Updat
 
 __all__ = [
     "ArrayView",
+    "AttendanceView",
     "ClientView",
     "CommandView",
     "DraftView",

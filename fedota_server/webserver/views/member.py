@@ -28,6 +28,10 @@ class ClientView:
         ``expired`` where its invite was not used in time.
     since_unix_s
         Since when it is in this state.
+    back_unix_s
+        When one that is away means to be back; None where it is not away or did not say.
+    ready
+        Whether it told that its data keeps the format.
     selector
         Through which it is or was connected.
     has_invite
@@ -51,6 +55,8 @@ class ClientView:
     has_invite: bool
     created_unix_s: float
     expires_unix_s: float
+    back_unix_s: float | None = None
+    ready: bool = False
     rounds: int = 0
     counted: int = 0
     rejected: int = 0

@@ -99,6 +99,28 @@ class LeavesView:
 
 
 @dataclass(frozen=True)
+class AttendanceView:
+    """How a problem's clients stand before and between rounds.
+
+    Parameters
+    ----------
+    clients
+        Enrolled or invited, and neither left nor revoked.
+    ready
+        Of these, those that told that their data keeps the format, or have taken part already.
+    away
+        Those whose limits keep them away at present.
+    back_unix_s
+        When the first of these means to be back; None where none of them said.
+    """
+
+    clients: int
+    ready: int
+    away: int
+    back_unix_s: float | None
+
+
+@dataclass(frozen=True)
 class ProblemView:
     """Everything of a problem that is not live.
 
@@ -120,6 +142,8 @@ class ProblemView:
         Wanted, done so far; counted up by roll-backs.
     members, requests, membership
         As in `ProblemCard`.
+    attendance
+        How many clients are ready or away; for owner and admin alone, else None.
     may
         What the asker may do with it now.
     open_commands
@@ -147,6 +171,7 @@ class ProblemView:
     members: int
     requests: int
     membership: str
+    attendance: AttendanceView | None
     may: frozenset[Action]
     open_commands: tuple[CommandView, ...]
     created_unix_s: float

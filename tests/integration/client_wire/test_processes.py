@@ -169,7 +169,7 @@ async def test_it_is_enrolled_fetches_the_model_and_refuses_a_bad_one(
     assert how.code == 1
     assert how.stderr.startswith("model.keras: ")
     assert len(how.stderr.splitlines()) == 1
-    assert selector.tells == [pb.TellRequest.READY]
+    assert selector.tells == [pb.TellRequest.ENROLLING]
     assert (tmp_path / "home" / "problem" / "model.keras").read_bytes() == selector.file
     assert [method for method, _ in selector.calls] == ["Describe", "Tell", "Fetch"]
 

@@ -32,6 +32,8 @@ from fedota_proto.values import Entries
 from fedota_proto.wire import TransferPiece, read_coordinator_message, selector_chunk, to_wire
 from fedota_server.authority import ProblemKeys
 
+AWAY_UNTIL_UNIX_S = 2e9
+
 Train = Callable[[int, int, dict[str, np.ndarray]], dict[str, np.ndarray]]
 
 
@@ -205,6 +207,8 @@ class ScriptedSelector:
     def leave(self, node: int, stream_id: int = 0, reason: str = "dropped") -> None:
         """Have a client's stream end."""
         gone = pb.ClientGone(stream_id=stream_id or self._streams, node_id=node, reason=reason)
+        if reason == "away":
+            gone.away_until_unix_s = AWAY_UNTIL_UNIX_S
         self.say(client_gone=gone)
 
     def answer(self, task: ScriptedTask) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .conftest import MakeWorld, toml_of
+from .scripted_selector import AWAY_UNTIL_UNIX_S
 
 
 async def test_a_round_does_not_wait_for_who_is_away(make_world: MakeWorld) -> None:
@@ -19,7 +20,7 @@ async def test_a_round_does_not_wait_for_who_is_away(make_world: MakeWorld) -> N
     away = await world.webserver.events.until(
         lambda event: event.HasField("member") and event.member.change == "away"
     )
-    assert away.member.node_id == 3
+    assert (away.member.node_id, away.member.away_until_unix_s) == (3, AWAY_UNTIL_UNIX_S)
 
 
 async def test_a_selection_does_not_count_who_is_away(make_world: MakeWorld) -> None:

@@ -1,6 +1,7 @@
 """Events and clocks become a table, lines and JSON."""
 
 import json
+from datetime import datetime
 
 import pytest
 from rich.console import Console
@@ -122,7 +123,15 @@ def test_everything_is_json() -> None:
     found = json.loads(json.dumps(view.as_json()))
     assert found["state"] == "completed"
     assert found["completed_round"] == 1
-    assert found["members"] == [{"node_id": 7, "name": "north", "last": "bound"}]
+    assert found["members"] == [
+        {
+            "node_id": 7,
+            "name": "north",
+            "last": "bound",
+            "ready": False,
+            "away_until_unix_s": None,
+        }
+    ]
 
 
 def test_members_are_connected_until_they_go() -> None:
@@ -134,7 +143,24 @@ def test_members_are_connected_until_they_go() -> None:
             pb.WatchMessage(event=pb.Event(member=pb.MemberChanged(node_id=7, change=change)))
         )
         seen.append(view.connected)
-    assert seen == [0, 1, 0, 1]
+    assert seen == [0, 1, 0, 0], "ready is said of data, also by who is not connected"
+
+
+def test_who_is_ready_and_who_is_away_is_told() -> None:
+    def member(node_id: int, change: str, until: float = 0.0) -> pb.Event:
+        changed = pb.MemberChanged(node_id=node_id, change=change, away_until_unix_s=until)
+        return pb.Event(member=changed)
+
+    noon = datetime(2030, 6, 3, 12, 0).astimezone()
+    view = view_of(member(7, "bound"), member(7, "ready"), member(8, "bound"))
+    assert "1 of 2 clients are ready" in drawn(view)
+    view.take(pb.WatchMessage(event=member(7, "away", noon.timestamp())))
+    assert "north is away, back Mon 12:00" in drawn(view)
+    (north, other) = view.as_json()["members"]
+    assert (north["ready"], north["away_until_unix_s"]) == (True, noon.timestamp())
+    view.take(pb.WatchMessage(event=member(7, "connected")))
+    assert "away" not in drawn(view)
+    assert other["ready"] is False
 
 
 @pytest.mark.parametrize(
@@ -161,6 +187,10 @@ def test_members_are_connected_until_they_go() -> None:
             "north has enrolled (selector-1)",
         ),
         (pb.Event(member=pb.MemberChanged(node_id=8, change="gone")), "client 8 is gone"),
+        (
+            pb.Event(member=pb.MemberChanged(node_id=7, change="away", away_until_unix_s=1e300)),
+            "north is away",
+        ),
         (
             pb.Event(state=pb.StateChanged(state="failed", reason="no disk")),
             "the problem is failed: no disk",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from support.page_text import has_button, open_tab, press, text_of, unescaped
 from support.web import Web
@@ -103,6 +105,25 @@ def test_the_round_clock_is_told_in_a_sentence(
     assert "Round 3 of 20, reporting: 4 of 5 reports, minimum 3, closes in 2 min" in text
     assert "waiting for 1" in text
     assert 'aria-label="Stages of the round"' in text
+
+
+def test_the_setter_sees_who_is_ready_and_who_is_away(
+    web: Web, problems: WebProblems, sara: Account, hugo: Account
+) -> None:
+    pid = problems.publish(sara.actor, status="running", wanted="serving", admission="anyone")
+    north, south = (problems.client(hugo.actor, pid, name) for name in ("north", "south"))
+    tomorrow = time.time() + 86_400
+    problems.change_client(north, last_change="away", away_until_unix_s=tomorrow)
+    web.show_to(sara.email)
+    text = unescaped(text_of(web.page("problem", id=pid)))
+    assert "1 of 2 clients ready; 1 away, back tomorrow" in text
+    problems.change_client(south, ready=True)
+    problems.change(pid, completed_round=1)
+    text = unescaped(text_of(web.page("problem", id=pid)))
+    assert "ready" not in text
+    assert "1 away, back tomorrow" in text
+    web.show_to(hugo.email)
+    assert "1 away" not in unescaped(text_of(web.page("problem", id=pid)))
 
 
 def test_without_a_clock_it_says_how_it_stands(

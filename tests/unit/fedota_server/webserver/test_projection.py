@@ -178,10 +178,27 @@ def test_what_happens_to_a_client_stands_in_its_row(database: Database) -> None:
     assert row.selector == "selector-1.x.fedota"
     take(database, member(5, "gone", 5.0))
     (row,) = rows(database, ClientRow)
-    assert (row.last_change, row.ready) == ("gone", False)
+    # Its data is as ready as before.
+    assert (row.last_change, row.ready) == ("gone", True)
     take(database, member(5, "revoked", 6.0), member(5, "gone", 7.0), member(99, "gone"))
     (row,) = rows(database, ClientRow)
-    assert (row.last_change, row.last_change_unix_s) == ("revoked", 6.0)
+    assert (row.last_change, row.last_change_unix_s, row.ready) == ("revoked", 6.0, False)
+
+
+@pytest.mark.parametrize(
+    ("until", "kept"), [(3600.0, 3600.0), (0.0, None), (1e300, None), (float("nan"), None)]
+)
+def test_one_that_is_away_says_when_it_is_back(
+    database: Database, until: float, kept: float | None
+) -> None:
+    add_client(database, 5)
+    away = pb.MemberChanged(node_id=5, change="away", away_until_unix_s=until)
+    take(database, member(5, "connected", 3.0), pb.Event(unix_s=4.0, member=away))
+    (row,) = rows(database, ClientRow)
+    assert (row.last_change, row.away_until_unix_s) == ("away", kept)
+    take(database, member(5, "connected", 5.0))
+    (row,) = rows(database, ClientRow)
+    assert (row.last_change, row.away_until_unix_s) == ("connected", None)
 
 
 def test_nobody_is_connected_when_the_servers_are_gone(database: Database) -> None:

@@ -20,6 +20,7 @@ from fedota_server.webserver.tables import (
     ServerRow,
     UpdateRow,
 )
+from fedota_server.webserver.views import AttendanceView
 
 
 def add_round(desk: WebDesk, problem: str, server_round: int, **fields: Any) -> None:
@@ -43,22 +44,27 @@ def add_round(desk: WebDesk, problem: str, server_round: int, **fields: Any) -> 
     )
 
 
-def add_client(desk: WebDesk, problem: str, holder: Actor, node_id: int, name: str) -> None:
+def add_client(
+    desk: WebDesk, problem: str, holder: Actor, node_id: int, name: str, **fields: object
+) -> None:
     with desk.database.session() as session:
         membership = membership_of(session, problem, holder.user_id)
     assert membership is not None
     desk.add(
-        ClientRow(
-            node_id=node_id,
-            problem_id=problem,
-            membership_id=membership.id or 0,
-            name=name,
-            created_unix_s=0.0,
-            expires_unix_s=1.0,
-            bound_unix_s=0.5,
-            last_change="connected",
-            last_change_unix_s=7.0,
-            selector="selector-1",
+        ClientRow.model_validate(
+            {
+                "node_id": node_id,
+                "problem_id": problem,
+                "membership_id": membership.id or 0,
+                "name": name,
+                "created_unix_s": 0.0,
+                "expires_unix_s": 1.0,
+                "bound_unix_s": 0.5,
+                "last_change": "connected",
+                "last_change_unix_s": 7.0,
+                "selector": "selector-1",
+                **fields,
+            }
         )
     )
 
@@ -83,6 +89,35 @@ def add_update(
             }
         )
     )
+
+
+def test_the_setter_sees_how_many_are_ready_and_who_is_away_until_when(
+    desk: WebDesk, setter: Actor, holder: Actor
+) -> None:
+    problem = desk.published(setter)
+    desk.memberships.join(holder, problem)
+    soon = desk.clock() + 1000.0
+    never: dict[str, object] = {"bound_unix_s": None, "last_change": "", "expires_unix_s": soon}
+    clients: list[dict[str, object]] = [
+        never,
+        {**never, "ready": True},
+        {**never, "expires_unix_s": 1.0},
+        {"last_change": "away", "away_until_unix_s": soon + 5.0},
+        {"last_change": "away", "away_until_unix_s": soon},
+        {"last_change": "away"},
+        {"last_change": "left"},
+        {},
+    ]
+    for node_id, fields in enumerate(clients):
+        add_client(desk, problem, holder, node_id, f"client {node_id}", **fields)
+
+    seen = desk.problems.view(setter, problem).attendance
+
+    assert seen == AttendanceView(clients=6, ready=5, away=3, back_unix_s=soon)
+    assert desk.problems.view(holder, problem).attendance is None
+    shown = desk.memberships.clients(holder, problem)
+    backs = {one.node_id: one.back_unix_s for one in shown if one.state == "away"}
+    assert backs == {3: soon + 5.0, 4: soon, 5: None}
 
 
 def test_the_page_of_a_problem_says_what_joining_means(
