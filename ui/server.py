@@ -29,7 +29,6 @@ from ui.routes.upload import Upload, clear_uploads
 from ui.routes.watch import watch_routes
 from ui.script_errors import quieten_streamlit, show_script_error
 from ui.theme.options import set_options
-from ui.warm_up import warm_up
 
 _SCRIPT = Path(__file__).with_name("app.py")
 
@@ -58,7 +57,6 @@ def build_app(platform: Platform) -> App:
     async def lifespan(app: App) -> AsyncIterator[None]:
         clear_uploads(platform.settings.home)
         async with platform.running():
-            warm_up()
             yield
 
     return App(

@@ -9,7 +9,6 @@ import streamlit as st
 
 from fedota_proto.errors import InternalError
 from fedota_server.webserver.accounts import Account
-from fedota_server.webserver.doctor import Doctor, LastTrials
 from fedota_server.webserver.platform import Platform
 from ui.cookies import SessionCookie
 from ui.sign_out import show_signed_out
@@ -24,7 +23,6 @@ class _Installed:
     platform: Platform
     cookie: SessionCookie
     cookies: Callable[[], Mapping[str, str]]
-    trials: LastTrials
 
 
 # Scripts are run anew by Streamlit's threads and given nothing: what they need waits here.
@@ -50,8 +48,7 @@ def install(
     """
     settings = platform.settings
     cookie = SessionCookie(settings.secure_cookies, settings.session_days)
-    trials = LastTrials(lambda: Doctor(settings).trials())
-    _installed[:] = [_Installed(platform, cookie, cookies, trials)]
+    _installed[:] = [_Installed(platform, cookie, cookies)]
     return cookie
 
 
@@ -64,11 +61,6 @@ def _current() -> _Installed:
 def platform() -> Platform:
     """Return the platform that the pages show."""
     return _current().platform
-
-
-def trials() -> LastTrials:
-    """Return what is known of the programs that the platform starts."""
-    return _current().trials
 
 
 def session_token() -> str:

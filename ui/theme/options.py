@@ -40,8 +40,6 @@ def options(settings: WebserverSettings, cookie_secret: str) -> dict[str, Any]:
         "logger.hideWelcomeMessage": True,
         "runner.magicEnabled": False,
         "runner.fastReruns": True,
-        # Looking through every object of the process after every run costs all visitors time.
-        "runner.postScriptGC": False,
         "secrets.files": [],
         "server.headless": True,
         "server.address": settings.web_host,

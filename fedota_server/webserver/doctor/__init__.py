@@ -2,6 +2,5 @@
 
 from fedota_server.webserver.doctor.doctor import Doctor
 from fedota_server.webserver.doctor.finding import Finding, State
-from fedota_server.webserver.doctor.last_trials import LastTrials, TrialsSeen
 
-__all__ = ["Doctor", "Finding", "LastTrials", "State", "TrialsSeen"]
+__all__ = ["Doctor", "Finding", "State"]
