@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import json
 import logging
 import os
-import re
 import secrets
 import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +19,6 @@ from fedota_server.spawners.base import (
     JobResult,
     JobSpec,
     LineListener,
-    Role,
     ServerSpec,
     Spawner,
     StoppedBy,
@@ -34,13 +29,13 @@ from fedota_server.spawners.docker_place import (
     JOB_LABEL,
     SERVER_LABEL,
     SPEC_LABEL,
-    ContainerLimits,
     DockerPlace,
 )
 from fedota_server.spawners.engine import ContainerPlan, ContainerState, Engine
 from fedota_server.spawners.environment import container_environment
 from fedota_server.spawners.log_file import last_lines
 from fedota_server.spawners.rotating_log import RotatingLog
+from fedota_server.spawners.server_container import fingerprint, published_port, ready_address
 from fedota_server.spawners.start_failure import (
     being_stopped,
     ended_early,
@@ -51,7 +46,6 @@ from fedota_server.spawners.start_failure import (
 
 logger = logging.getLogger(__name__)
 
-_READY = re.compile(rb"ready (\S+:\d+)\s*")
 _LOOK_S = 0.1
 _WATCH_S = 0.5
 _JOB_TAIL_BYTES = 64 << 10
@@ -235,8 +229,8 @@ class DockerSpawner(Spawner):
         self._engine.remove(name)
 
     def _server_plan(self, spec: ServerSpec) -> ContainerPlan:
-        place, limits = self._place, self._limits(spec.role)
-        port = _port_of(spec)
+        place, limits = self._place, self._place.limits_of(spec.role)
+        port = published_port(spec)
         return ContainerPlan(
             name=self._container(spec.name),
             image=place.images[spec.role],
@@ -249,7 +243,7 @@ class DockerSpawner(Spawner):
             environment=self._told(spec),
             user=place.user,
             networks=dict.fromkeys(self._networks.names_of(spec.role), (spec.name,)),
-            publish=(port,) if spec.role is Role.SELECTOR and port else (),
+            publish=(port,) if port else (),
             publish_on=place.publish_on,
             reads=[str(path) for path in spec.reads],
             writes=[str(path) for path in spec.writes],
@@ -260,7 +254,7 @@ class DockerSpawner(Spawner):
         )
 
     def _make_job(self, name: str, spec: JobSpec) -> None:
-        place, limits = self._place, self._limits(spec.role)
+        place, limits = self._place, self._place.limits_of(spec.role)
         self._engine.create(
             ContainerPlan(
                 name=name,
@@ -320,8 +314,8 @@ class DockerSpawner(Spawner):
                     code = state.exit_code if state else -signal.SIGKILL
                     raise self._failure(spec, ended_early(code), said)
                 for _, line in said:
-                    if found := _READY.fullmatch(line):
-                        return found[1].decode()
+                    if address := ready_address(line):
+                        return address
                 await asyncio.sleep(_LOOK_S)
         except asyncio.CancelledError:
             await self._end(spec.name, 0)
@@ -375,20 +369,10 @@ class DockerSpawner(Spawner):
     def _told(self, spec: ServerSpec | JobSpec) -> dict[str, str]:
         return container_environment(self._environ, spec.role, spec.settings)
 
-    def _limits(self, role: Role) -> ContainerLimits:
-        return self._place.limits.get(role, ContainerLimits())
-
     def _fingerprint(self, spec: ServerSpec) -> str:
-        """Name what a server is: image, settings, files, limits."""
-        whole = {
-            "image": self._engine.image_id(self._place.images[spec.role]),
-            "settings": self._told(spec),
-            "reads": [str(path) for path in spec.reads],
-            "writes": [str(path) for path in spec.writes],
-            "user": self._place.user,
-            "limits": asdict(self._limits(spec.role)),
-        }
-        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+        """Name what a server is."""
+        image = self._engine.image_id(self._place.images[spec.role])
+        return fingerprint(spec, self._place, image, self._told(spec))
 
     async def _copy_log(self, name: str) -> None:
         """Copy what a server wrote since the last time to the log that pages read."""
@@ -407,9 +391,3 @@ class DockerSpawner(Spawner):
 
     def _log_path(self, name: str) -> Path:
         return self._place.logs / f"{name}.log"
-
-
-def _port_of(spec: ServerSpec) -> int:
-    """Return the port that a selector listens on, by its settings; 0 where none says so."""
-    _, _, port = spec.settings.get("FEDOTA_SELECTOR_LISTEN", "").rpartition(":")
-    return int(port) if port.isdecimal() else 0

@@ -32,6 +32,7 @@ class ProblemNetworks:
 
     def __init__(self, place: DockerPlace) -> None:
         self._place = place
+        self.labels = place.labels
         self._status = f"{place.prefix}-status"
         self._intra = f"{place.prefix}-intra"
         self._doors = f"{place.prefix}-doors"
@@ -53,13 +54,27 @@ class ProblemNetworks:
         """
         with self._making:  # the engine would make two of one name
             for name in self.names_of(role):
-                doors = name == self._doors
-                engine.make_network(
-                    name,
-                    self._place.labels,
-                    internal=not doors,
-                    options=_DOORS if doors else _UNREACHING,
-                )
+                self.make_one(engine, name, doors=name == self._doors)
+
+    def make_one(self, engine: Engine, name: str, *, doors: bool) -> None:
+        """Make a network unless it is there.
+
+        Parameters
+        ----------
+        doors
+            Whether it is the selectors' own.
+
+        Raises
+        ------
+        ServerStartError
+            The engine refuses.
+        """
+        engine.make_network(
+            name,
+            self._place.labels,
+            internal=not doors,
+            options=_DOORS if doors else _UNREACHING,
+        )
 
     def connect_webserver(self, engine: Engine, role: Role) -> None:
         """Let a coordinator reach the webserver's container, if there is one.

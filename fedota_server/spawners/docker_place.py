@@ -64,6 +64,10 @@ class DockerPlace:
     limits: Mapping[Role, ContainerLimits] = field(default_factory=dict)
     log_max_bytes: int = 8 << 20
 
+    def limits_of(self, role: Role) -> ContainerLimits:
+        """Return what a container of this role may use."""
+        return self.limits.get(role, ContainerLimits())
+
     @property
     def prefix(self) -> str:
         """How the names of everything begin."""

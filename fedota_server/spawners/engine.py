@@ -143,9 +143,21 @@ class Engine:
         return found
 
     def make_network(
-        self, name: str, labels: Mapping[str, str], *, internal: bool, options: Mapping[str, str]
+        self,
+        name: str,
+        labels: Mapping[str, str],
+        *,
+        internal: bool,
+        options: Mapping[str, str],
+        driver: str = "bridge",
     ) -> None:
         """Make a network unless it is there.
+
+        Parameters
+        ----------
+        driver
+            ``bridge``, or ``overlay`` for one of all nodes of a Swarm, which single containers can
+            join too.
 
         Raises
         ------
@@ -158,8 +170,9 @@ class Engine:
             if found is None:
                 self._api.create_network(
                     name,
-                    driver="bridge",
+                    driver=driver,
                     internal=internal,
+                    attachable=True if driver == "overlay" else None,
                     labels=dict(labels),
                     options=dict(options),
                     check_duplicate=True,
@@ -318,7 +331,7 @@ class Engine:
                 )
             except docker_errors.NotFound:
                 return []
-        lines = [_stamped(line) for line in text.splitlines(keepends=True)]
+        lines = [stamped(line) for line in text.splitlines(keepends=True)]
         return [line for line in lines if line[0] > after]
 
     def _network(self, name: str) -> dict[str, Any] | None:
@@ -374,7 +387,8 @@ def _state(found: Mapping[str, Any]) -> ContainerState:
     )
 
 
-def _stamped(line: bytes) -> tuple[float, bytes]:
+def stamped(line: bytes) -> tuple[float, bytes]:
+    """Cut off the moment that a line of a log begins with, in seconds since 1970; 0 for none."""
     found = _STAMP.match(line)
     if found is None:
         return 0.0, line
