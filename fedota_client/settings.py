@@ -50,6 +50,11 @@ class ClientSettings(BaseSettings):
         default=False,
         description="Whether this runs in the client's image, so that folders are mounts.",
     )
+    problem: Path | None = Field(
+        default=None,
+        description="Folder with the addresses and the data format of one problem, where it is "
+        "there; the client's image sets it, and the image of one problem holds it.",
+    )
     connect_timeout_s: float = Field(
         default=60.0,
         gt=0,

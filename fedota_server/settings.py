@@ -29,6 +29,11 @@ class FedotaSettings(BaseSettings):
         le=1 << 40,
         description="Memory that a job and its children may hold.",
     )
+    client_archive: Path | None = Field(
+        default=None,
+        description="The client's image as an archive, from which a problem's is made; `make "
+        "images` saves it as build/images/client.tar.",
+    )
     start_timeout_s: float = Field(
         default=30.0,
         ge=1,
