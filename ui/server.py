@@ -22,6 +22,7 @@ from ui.routes.gate import Gate
 from ui.routes.headers import SecurityHeaders
 from ui.routes.look import look_routes
 from ui.routes.register import Register
+from ui.routes.shell import shell_routes
 from ui.routes.sign_in import SignIn
 from ui.routes.single_sign_on import SingleSignOn, streamlit_secrets
 from ui.routes.site import Site
@@ -29,6 +30,7 @@ from ui.routes.upload import Upload, clear_uploads
 from ui.routes.watch import watch_routes
 from ui.script_errors import quieten_streamlit, show_script_error
 from ui.theme.options import set_options
+from ui.warm_up import warm_up
 
 _SCRIPT = Path(__file__).with_name("app.py")
 
@@ -57,6 +59,7 @@ def build_app(platform: Platform) -> App:
     async def lifespan(app: App) -> AsyncIterator[None]:
         clear_uploads(platform.settings.home)
         async with platform.running():
+            warm_up()
             yield
 
     return App(
@@ -73,6 +76,7 @@ def build_app(platform: Platform) -> App:
 def site_routes(site: Site) -> list[BaseRoute]:
     """List every route beside Streamlit's."""
     return [
+        *shell_routes(),
         *look_routes(),
         *SignIn(site).routes(),
         *Register(site).routes(),

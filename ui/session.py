@@ -9,6 +9,7 @@ import streamlit as st
 
 from fedota_proto.errors import InternalError
 from fedota_server.webserver.accounts import Account
+from fedota_server.webserver.doctor import Doctor, LastTrials
 from fedota_server.webserver.platform import Platform
 from ui.cookies import SessionCookie
 from ui.sign_out import show_signed_out
@@ -23,6 +24,7 @@ class _Installed:
     platform: Platform
     cookie: SessionCookie
     cookies: Callable[[], Mapping[str, str]]
+    trials: LastTrials
 
 
 # Scripts are run anew by Streamlit's threads and given nothing: what they need waits here.
@@ -48,7 +50,8 @@ def install(
     """
     settings = platform.settings
     cookie = SessionCookie(settings.secure_cookies, settings.session_days)
-    _installed[:] = [_Installed(platform, cookie, cookies)]
+    trials = LastTrials(lambda: Doctor(settings).trials())
+    _installed[:] = [_Installed(platform, cookie, cookies, trials)]
     return cookie
 
 
@@ -61,6 +64,11 @@ def _current() -> _Installed:
 def platform() -> Platform:
     """Return the platform that the pages show."""
     return _current().platform
+
+
+def trials() -> LastTrials:
+    """Return what is known of the programs that the platform starts."""
+    return _current().trials
 
 
 def session_token() -> str:

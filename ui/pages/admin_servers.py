@@ -7,7 +7,7 @@ from itertools import groupby
 import streamlit as st
 
 from fedota_server.webserver.views.problem import ServerView
-from ui.parts.badges import SERVER_COLOURS, badge
+from ui.parts.badges import SERVER_COLOURS, badge_text
 from ui.parts.empty import show_empty
 from ui.parts.links import link
 from ui.parts.pager import offset_of, show_pager
@@ -21,13 +21,12 @@ _ON_A_PAGE = 8  # problems
 
 
 def _row(server: ServerView) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{plain(server.name)}**", width="content")
-        badge(server.state, SERVER_COLOURS)
-        restarts = count(max(0, server.starts - 1), "restart")
-        st.caption(f"since {ago(server.since_unix_s)} · {restarts} · `{server.address or '–'}`")
-    if server.detail:
-        st.caption(plain(server.detail))
+    """Show a server in one element: there are many, and each takes the browser time."""
+    restarts = count(max(0, server.starts - 1), "restart")
+    told_of = f"since {ago(server.since_unix_s)} · {restarts} · `{server.address or '–'}`"
+    state = badge_text(server.state, SERVER_COLOURS.get(server.state, "gray"))
+    line = f"**{plain(server.name)}** {state} :gray[:small[{told_of}]]"
+    st.markdown(f"{line}  \n:gray[:small[{plain(server.detail)}]]" if server.detail else line)
 
 
 def _log(server: ServerView) -> None:
@@ -65,7 +64,11 @@ def _logs() -> None:
         return
     st.subheader("End of a log")
     server = st.selectbox(
-        "Server", servers, format_func=lambda one: f"{one.title or one.problem_id}: {one.name}"
+        "Server",
+        servers,
+        index=None,
+        placeholder="Choose a server",
+        format_func=lambda one: f"{one.title or one.problem_id}: {one.name}",
     )
     if server is not None:
         _log(server)

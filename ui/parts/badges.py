@@ -64,21 +64,43 @@ SERVER_COLOURS: dict[str, Colour] = {
 }
 
 
+def badge_text(word: str, colour: Colour, icon: str = "") -> str:
+    """Write a badge as Markdown, to stand in a line with other words.
+
+    Parameters
+    ----------
+    word
+        One of ours.
+    colour
+        Of its ground.
+    icon
+        Name of a Material icon.
+    """
+    return f":{colour}-badge[{f':material/{icon}: ' if icon else ''}{word}]"
+
+
+def status_text(status: str) -> str:
+    """Write a problem's status as a badge in Markdown."""
+    icon = _STATUS_ICONS.get(status, "help")
+    return badge_text(status, STATUS_COLOURS.get(status, "gray"), icon)
+
+
+def membership_text(state: str) -> str:
+    """Write the reader's own membership, in words to them, as a badge in Markdown."""
+    colour = MEMBERSHIP_COLOURS.get(state, "gray")
+    return badge_text(MEMBERSHIP_WORDS.get(state, state), colour, "handshake")
+
+
 def status_badge(status: str) -> None:
     """Show a problem's status."""
-    icon = _STATUS_ICONS.get(status, "help")
-    st.badge(status, icon=f":material/{icon}:", color=STATUS_COLOURS.get(status, "gray"))
+    st.markdown(status_text(status), width="content")
 
 
 def membership_badge(state: str) -> None:
-    """Show the reader's own membership, in words to them."""
-    st.badge(
-        MEMBERSHIP_WORDS.get(state, state),
-        icon=":material/handshake:",
-        color=MEMBERSHIP_COLOURS.get(state, "gray"),
-    )
+    """Show the reader's own membership."""
+    st.markdown(membership_text(state), width="content")
 
 
 def badge(word: str, colours: dict[str, Colour]) -> None:
     """Show a state of something else."""
-    st.badge(word, color=colours.get(word, "gray"))
+    st.markdown(badge_text(word, colours.get(word, "gray")), width="content")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from fedota_server.webserver.statuses import TRAINING, Status
 from fedota_server.webserver.views import ProblemCard
-from ui.parts.badges import membership_badge, status_badge
+from ui.parts.badges import membership_text, status_text
 from ui.parts.links import PageName, link
 from ui.parts.words import ago, count, plain
 
@@ -45,6 +45,8 @@ def wants(card: ProblemCard) -> str:
 def show_card(card: ProblemCard, *, owner: bool = True) -> None:
     """Show a problem; its title leads to its page, a draft's to the form.
 
+    Of few elements: a page shows two dozen cards, and each element takes the browser time.
+
     Parameters
     ----------
     card
@@ -58,16 +60,14 @@ def show_card(card: ProblemCard, *, owner: bool = True) -> None:
     ):
         page: PageName = "new_problem" if draft else "problem"
         link(page, card.title or "Without a title", card.problem_id, bold=True)
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            status_badge(card.status)
-            if card.membership:
-                membership_badge(card.membership)
-            st.caption(standing(card), width="content")
+        marks = [status_text(card.status)]
+        if card.membership:
+            marks.append(membership_text(card.membership))
         summary = card.summary
         if len(summary) > _SUMMARY_SHOWN:
             summary = summary[: _SUMMARY_SHOWN - 1].rstrip() + "…"
-        if summary:
-            st.markdown(f":small[{plain(summary)}]")
+        head = f"{' '.join(marks)} :gray[:small[{plain(standing(card))}]]"
+        st.markdown(f"{head}\n\n:small[{plain(summary)}]" if summary else head)
         facts = [fact for fact in (needs(card), "" if draft else wants(card)) if fact]
         if owner:
             facts.append(f"set by {card.owner}")

@@ -6,19 +6,19 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from streamlit import file_util
+
+from ui.routes.shell import shell
 
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 def _own_scripts() -> str:
-    """Name the scripts that stand in Streamlit's page itself, by their hashes."""
-    text = Path(file_util.get_static_dir(), "index.html").read_text()
-    hashes = [hashlib.sha256(script.encode()).digest() for script in _INLINE_SCRIPT.findall(text)]
+    """Name the scripts that stand in the page itself, by their hashes."""
+    scripts = _INLINE_SCRIPT.findall(shell())
+    hashes = [hashlib.sha256(script.encode()).digest() for script in scripts]
     return " ".join(f"'sha256-{base64.b64encode(one).decode()}'" for one in hashes)
 
 

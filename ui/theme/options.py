@@ -40,6 +40,8 @@ def options(settings: WebserverSettings, cookie_secret: str) -> dict[str, Any]:
         "logger.hideWelcomeMessage": True,
         "runner.magicEnabled": False,
         "runner.fastReruns": True,
+        # Looking through every object of the process after every run costs all visitors time.
+        "runner.postScriptGC": False,
         "secrets.files": [],
         "server.headless": True,
         "server.address": settings.web_host,
@@ -99,6 +101,7 @@ def _colours(name: str, palette: Palette) -> dict[str, Any]:
         f"theme.{name}.greenColor": palette.good,
         f"theme.{name}.orangeColor": palette.warning,
         f"theme.{name}.redColor": palette.bad,
+        f"theme.{name}.grayTextColor": palette.muted,
         f"theme.{name}.sidebar.backgroundColor": palette.raised,
         f"theme.{name}.sidebar.secondaryBackgroundColor": palette.background,
         f"theme.{name}.sidebar.borderColor": palette.border,

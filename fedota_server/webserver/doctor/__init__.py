@@ -2,5 +2,6 @@
 
 from fedota_server.webserver.doctor.doctor import Doctor
 from fedota_server.webserver.doctor.finding import Finding, State
+from fedota_server.webserver.doctor.last_trials import LastTrials, TrialsSeen
 
-__all__ = ["Doctor", "Finding", "State"]
+__all__ = ["Doctor", "Finding", "LastTrials", "State", "TrialsSeen"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -55,24 +56,38 @@ class Doctor:
         Returns
         -------
         list of Finding
-            In a fixed order.
+            In a fixed order: `looks`, then `trials`.
         """
+        return [*self.looks(), *self.trials()]
+
+    def looks(self) -> list[Finding]:
+        """Run the checks that only look: some hundredths of a second."""
         settings, home = self._settings, self._settings.home
         database = Database(settings.database_address)
-        try:
-            checks: Mapping[str, Callable[[], list[Finding]]] = {
-                "folder": lambda: check_folder(home),
-                "disk": lambda: check_disk(home),
-                "database": lambda: check_database(database),
-                "certificates": lambda: check_certificates(settings, self._clock()),
-                "clock": lambda: check_clock(home, database, self._clock),
-                "ports": lambda: check_ports(settings, self._find_listeners()),
+        with contextlib.closing(database):
+            return _run_all(
+                {
+                    "folder": lambda: check_folder(home),
+                    "disk": lambda: check_disk(home),
+                    "database": lambda: check_database(database),
+                    "certificates": lambda: check_certificates(settings, self._clock()),
+                    "clock": lambda: check_clock(home, database, self._clock),
+                    "ports": lambda: check_ports(settings, self._find_listeners()),
+                }
+            )
+
+    def trials(self) -> list[Finding]:
+        """Run the checks that start or make something: some seconds."""
+        return _run_all(
+            {
                 "programs": lambda: check_programs(self._make_spawner),
-                "client": lambda: _check_client(home),
+                "client": lambda: _check_client(self._settings.home),
             }
-            return [finding for name, check in checks.items() for finding in _run(name, check)]
-        finally:
-            database.close()
+        )
+
+
+def _run_all(checks: Mapping[str, Callable[[], list[Finding]]]) -> list[Finding]:
+    return [finding for name, check in checks.items() for finding in _run(name, check)]
 
 
 def _run(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:

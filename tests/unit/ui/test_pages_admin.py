@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from unittest.mock import patch
+
 import pytest
 from streamlit.testing.v1 import AppTest
+from support.waiting import until
 from support.web import PASSWORD, Web
 
 from fedota_proto.errors import SignInError
+from fedota_server.webserver.doctor import Doctor, Finding, State
 from fedota_server.webserver.permissions import Role
+from ui import session
 
 ADMIN = "admin@example.org"
-_PAGES = ("admin_users", "admin_problems", "admin_servers", "admin_audit", "admin_settings")
+_PAGES = (
+    "admin_users",
+    "admin_problems",
+    "admin_servers",
+    "admin_audit",
+    "admin_settings",
+    "admin_health",
+)
 
 
 def _click(page: AppTest, label: str) -> AppTest:
@@ -149,3 +163,24 @@ def test_the_problems_of_everybody_are_listed(web: Web) -> None:
     assert not page.exception
     assert "Grace" in _all_words(page)
     assert PASSWORD not in _all_words(page)
+
+
+def test_health_shows_what_it_looks_at_before_the_programs_have_been_tried(web: Web) -> None:
+    web.show_to(ADMIN)
+    may_end = threading.Event()
+
+    def trials(self: Doctor) -> list[Finding]:
+        assert may_end.wait(10)
+        return [Finding("programs", State.PROBLEM, "the client does not start", "Install it.")]
+
+    with patch.object(Doctor, "trials", trials):
+        page = web.page("admin_health")
+        assert "Each program is being started once" in _all_words(page)
+        assert "client does not start" not in _all_words(page)
+        assert "database" in _all_words(page)
+        may_end.set()
+        asyncio.run(until(lambda: not session.trials().seen(60).running, "an end of the trials"))
+        page.run()
+    assert "client does not start" in _all_words(page)
+    assert "The programs were tried" in _all_words(page)
+    assert not page.success

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 
 import pytest
@@ -66,9 +68,21 @@ def test_pages_lead_to_signing_in(web: Web, path: str, reached: str) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, reached)
 
 
-def test_pages_are_served_to_who_is_signed_in(web: Web) -> None:
-    # Streamlit itself does not stand behind this app: that nothing is there means it was let by.
-    assert web.client(ADMIN).get("/").status_code == 404
+@pytest.mark.parametrize("path", ["/", "/users", "/problem?id=abc"])
+def test_pages_are_served_to_who_is_signed_in(web: Web, path: str) -> None:
+    answer = web.client(ADMIN).get(path)
+    assert answer.status_code == 200
+    assert "<title>Fedota</title>" in answer.text
+
+
+def test_the_browser_is_told_where_the_server_is_and_may_run_that_script(web: Web) -> None:
+    answer = web.client(ADMIN).get("/users")
+    (script,) = [one for one in re.findall(r"<script>(.*?)</script>", answer.text) if "BASE" in one]
+    assert "BACKEND_BASE_URL: window.location.origin" in script
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = answer.headers["content-security-policy"]
+    assert f"'sha256-{digest}'" in policy
+    assert "'unsafe-inline'" not in policy.split("script-src")[1].split(";")[0]
 
 
 def test_a_session_that_was_ended_elsewhere_leads_to_signing_in(web: Web) -> None:
