@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         env: dict[str, str]
         log: str
         log_max_bytes: int
+        lifeline: int  # a descriptor to read from; -1: the server outlives who started it
 
 
 RUNS_ALREADY = 75
@@ -133,10 +134,15 @@ class Keeper:
             self._out_end: self._out,
             self._wake: lambda _: None,
         }
+        if self._order["lifeline"] >= 0:
+            readers[self._order["lifeline"]] = self._ask
         for end in readers:
             poll.register(end, select.POLLIN)
         exit_code, ends_at = self._reaped(), _NEVER
-        while exit_code is None or (len(readers) > 1 and time.monotonic() < ends_at):
+        while exit_code is None or (
+            not readers.keys().isdisjoint((self._out_end, self._err_end))
+            and time.monotonic() < ends_at
+        ):
             for end, _ in poll.poll(self._patience_ms(ends_at)):
                 data = os.read(end, _READ_BYTES)
                 readers[end](data)
@@ -208,6 +214,8 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in range(3):
         os.dup2(nothing, number)
+    if order["lifeline"] >= 0:
+        os.set_inheritable(order["lifeline"], False)
     keeper = Keeper(f"{place}/{name}.json", order)
     keeper.start()
     os.write(tell, b".")

@@ -22,6 +22,7 @@ from fedota_server.spawners.base import JobResult, JobSpec, LineListener, Role, 
 from fedota_server.spawners.environment import PROGRAMS, minimal_environment
 from fedota_server.spawners.keeper import RUNS_ALREADY
 from fedota_server.spawners.kept_state import KeptState, Mark, load_state
+from fedota_server.spawners.lifeline import Lifeline
 from fedota_server.spawners.log_file import last_lines
 from fedota_server.spawners.process import PARENT_GRACE_S, ProcessSpawner
 from fedota_server.spawners.start_failure import (
@@ -54,6 +55,9 @@ class KeptProcessSpawner(Spawner):
         Folder for the keepers' files.
     logs, programs, environ, log_max_bytes
         As for `ProcessSpawner`.
+    lifeline
+        With whose other end the servers that are started here end, however this process ends;
+        None: they go on.
     """
 
     def __init__(
@@ -64,12 +68,14 @@ class KeptProcessSpawner(Spawner):
         programs: Mapping[Role, str] = PROGRAMS,
         environ: Mapping[str, str] | None = None,
         log_max_bytes: int = 8 << 20,
+        lifeline: Lifeline | None = None,
     ) -> None:
         self._place = place.absolute()
         self._logs = logs.absolute()
         self._programs = programs
         self._environ = os.environ if environ is None else environ
         self._log_max_bytes = log_max_bytes
+        self._lifeline = lifeline
         self._starting: set[str] = set()
         self._closed = False
         self._jobs = ProcessSpawner(
@@ -155,6 +161,7 @@ class KeptProcessSpawner(Spawner):
             "env": minimal_environment(self._environ, spec.role, spec.settings),
             "log": str(self._log_path(spec.name)),
             "log_max_bytes": self._log_max_bytes,
+            "lifeline": -1 if self._lifeline is None else self._lifeline.end,
         }
         keeper = (sys.executable, "-P", "-S", "-m", "fedota_server.spawners.keeper")
         try:
@@ -166,6 +173,7 @@ class KeptProcessSpawner(Spawner):
                 env={"PYTHONPATH": str(Path(fedota_server.__file__).parents[1])},
                 timeout=_KEEPER_STARTS_WITHIN_S,
                 check=False,
+                pass_fds=() if self._lifeline is None else (self._lifeline.end,),
             )
         except OSError as error:
             raise cannot_start(spec.name, error) from error

@@ -13,6 +13,7 @@ from typing import Any
 from fedota_server.authority import PlatformHome
 from fedota_server.problem_folder import ProblemFolder
 from fedota_server.spawners.kept import KeptProcessSpawner
+from fedota_server.spawners.lifeline import Lifeline
 from fedota_server.spawners.process import ProcessSpawner
 from fedota_server.webserver.accounts import Accounts
 from fedota_server.webserver.audit import Audit
@@ -109,7 +110,7 @@ class Platform:
         """
         _allow_many_connections()
         await in_thread(self._prepare)
-        with contextlib.closing(self.database):
+        with contextlib.closing(self.database), contextlib.closing(Lifeline()) as lifeline:
             writer = EventWriter(self.database, self.wake)
             with contextlib.closing(writer):
                 status = StatusService(self.database, writer, self.live)
@@ -123,7 +124,7 @@ class Platform:
                     status.serving(self.ports.status_address, identity, ca_pem),
                     rounds.serving(round_listen, identity, ca_pem),
                 ):
-                    self.supervisor = self._supervisor(status)
+                    self.supervisor = self._supervisor(status, lifeline)
                     async with _background(self.supervisor.run(), self.jobs.run()):
                         yield
 
@@ -136,15 +137,20 @@ class Platform:
     def _folder(self, problem_id: str) -> ProblemFolder:
         return problem_folder(self.home, problem_id)
 
-    def _supervisor(self, status: StatusService) -> Supervisor:
+    def _supervisor(self, status: StatusService, lifeline: Lifeline) -> Supervisor:
+        keep_servers = self.settings.keep_servers
         return Supervisor(
             ServerRows(self.database),
             ProblemSpecs(self.home, self.settings, self.ports.status_address),
             status,
             self.live,
             folder_of=self._folder,
-            spawner_of=lambda folder: KeptProcessSpawner(folder.state / "servers", folder.logs),
-            keep_servers=self.settings.keep_servers,
+            spawner_of=lambda folder: KeptProcessSpawner(
+                folder.state / "servers",
+                folder.logs,
+                lifeline=None if keep_servers else lifeline,
+            ),
+            keep_servers=keep_servers,
         )
 
 

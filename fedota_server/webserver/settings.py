@@ -106,7 +106,8 @@ class WebserverSettings(FedotaSettings):
         description="Token with which /metrics may be read, beside administrators' API tokens.",
     )
     keep_servers: bool = Field(
-        default=True, description="Whether servers train on while the webserver is restarted."
+        default=True,
+        description="Whether servers train on while the webserver is restarted, or end with it.",
     )
 
     @field_validator("home")

@@ -144,6 +144,19 @@ async def test_what_ends_with_the_webserver_is_told_and_the_next_one_goes_on(
     assert world.pids() == pids, "these were to be kept"
 
 
+async def test_what_must_end_with_the_webserver_ends_also_when_that_is_killed(
+    make_web_world: MakeWebWorld,
+) -> None:
+    world = await make_web_world(rounds=2)
+    webserver = await world.start_webserver(FEDOTA_KEEP_SERVERS="false")
+    world.web.problems.start(world.setter, PROBLEM)
+    await world.state_of("coordinator", "running")
+    await world.state_of("selector-1", "running")
+    assert set(world.pids()) == {"coordinator", "selector-1"}
+    await webserver.kill()
+    await until(lambda: not world.pids(), "an end of all servers")
+
+
 async def test_a_server_that_cannot_start_is_given_up_with_its_reason(
     make_web_world: MakeWebWorld,
 ) -> None:
