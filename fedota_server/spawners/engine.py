@@ -201,8 +201,12 @@ class Engine:
             if disconnect:
                 with contextlib.suppress(docker_errors.NotFound, docker_errors.APIError):
                     self._api.disconnect_container_from_network(disconnect, name)
-            with contextlib.suppress(docker_errors.NotFound):
+            try:
                 self._api.remove_network(name)
+            except docker_errors.APIError as error:
+                # A Swarm's network stays in sight of its nodes for a moment longer.
+                if "not found" not in str(error.explanation or error).lower():
+                    raise
 
     def create(self, plan: ContainerPlan) -> None:
         """Make a container; it does not run yet.
@@ -310,6 +314,13 @@ class Engine:
             found = self._api.containers(all=True, filters={"label": asked})
         return [one["Names"][0].lstrip("/") for one in found]
 
+    def networks(self, labels: Mapping[str, str]) -> list[str]:
+        """List the names of the networks with these labels."""
+        asked = [f"{name}={value}" for name, value in labels.items()]
+        with self._said("list the networks"):
+            found = self._api.networks(filters={"label": asked})
+        return [one["Name"] for one in found]
+
     def log(
         self, name: str, after: float = 0.0, *, out: bool = True, err: bool = True
     ) -> list[tuple[float, bytes]]:
@@ -408,6 +419,11 @@ _REMEDIES = (
         "(default-address-pools in its daemon.json).",
     ),
     ("pool overlaps", "Another network has these addresses: remove that one."),
+    (
+        "bind source path does not exist",
+        "The platform's folder must have the same path for the engine and for the webserver: "
+        "mount it so.",
+    ),
     ("is already in use by container", "Somebody else's container has that name: rename it."),
     ("refuses", "The engine's proxy is stricter than this webserver: use one release of both."),
 )

@@ -33,6 +33,16 @@ def not_ready(timeout_s: float) -> str:
     return f"did not say within {timeout_s:g} s that it serves, and was killed"
 
 
+def not_placed(name: str, timeout_s: float, said: str) -> ServerStartError:
+    """Say that no node of a Swarm runs a server, and what Swarm says to that."""
+    why = said or "it does not say why"
+    return ServerStartError(
+        f"Swarm found no node for {name} within {timeout_s:g} s: {why}. "
+        "Look at `docker node ls`: a node must be ready and active, keep the constraints in the "
+        "settings, and have the image and the port."
+    )
+
+
 def ended_early(exit_code: int) -> str:
     """Say that a server ended before it served."""
     return f"ended at its start with exit code {exit_code}"

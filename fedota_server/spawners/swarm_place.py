@@ -34,8 +34,8 @@ class SwarmPlace:
         Whether Swarm's networks are encrypted below TLS as well; that takes a kernel with ESP.
     stop_grace_s
         Seconds that a server has between being asked to end and being killed, on every node.
-    move_most_s
-        Seconds within which Swarm has to have a server running again that it moves.
+    place_most_s
+        Seconds within which Swarm has to have a server running, at its start and when it moves it.
     """
 
     containers: DockerPlace
@@ -45,7 +45,7 @@ class SwarmPlace:
     shared: bool = False
     encrypted: bool = False
     stop_grace_s: float = 10.0
-    move_most_s: float = 120.0
+    place_most_s: float = 120.0
 
     def service(self, name: str) -> str:
         """Name the service of a server."""

@@ -15,6 +15,7 @@ import psutil
 import pytest
 import pytest_asyncio
 from support.engine import docker_place
+from support.swarm import swarm_place
 from support.waiting import until
 
 from fedota_proto.errors import ServerStartError
@@ -24,6 +25,8 @@ from fedota_server.spawners.engine import Engine
 from fedota_server.spawners.kept import KeptProcessSpawner
 from fedota_server.spawners.kept_state import load_state
 from fedota_server.spawners.process import ProcessSpawner
+from fedota_server.spawners.swarm import SwarmSpawner
+from fedota_server.spawners.swarm_engine import SwarmEngine
 
 MIB = 1 << 20
 HERE = Path(__file__).parent
@@ -54,13 +57,23 @@ IMPLEMENTATIONS: dict[str, Callable[[Path], Spawner]] = {
 }
 
 
-@pytest_asyncio.fixture(params=[*sorted(IMPLEMENTATIONS), "docker"])
+@pytest_asyncio.fixture(
+    params=[
+        *sorted(IMPLEMENTATIONS),
+        "docker",
+        pytest.param("swarm", marks=pytest.mark.swarm),
+    ]
+)
 async def spawner(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Spawner]:
     logs = tmp_path / "logs"
     if request.param == "docker":
         engine: Engine = request.getfixturevalue("engine")
         place = docker_place(logs, request.getfixturevalue("scripted_image"))
         chosen: Spawner = DockerSpawner(lambda: engine, place, environ=ENVIRON)
+    elif request.param == "swarm":
+        manager: SwarmEngine = request.getfixturevalue("swarm_manager")
+        swarm = swarm_place(logs, request.getfixturevalue("scripted_image"))
+        chosen = SwarmSpawner(lambda: manager, swarm, environ=ENVIRON)
     else:
         chosen = IMPLEMENTATIONS[request.param](logs)
     async with chosen as made:
@@ -178,7 +191,7 @@ async def test_a_server_that_will_not_stop_is_killed(spawner: Spawner) -> None:
 
 async def test_a_servers_children_end_with_it(spawner: Spawner) -> None:
     await spawner.start(server("family"))
-    if isinstance(spawner, DockerSpawner):
+    if isinstance(spawner, DockerSpawner | SwarmSpawner):
         await spawner.stop("selector-1")
         assert await spawner.poll("selector-1") == 0  # a container's end is that of all in it
         return
@@ -232,7 +245,7 @@ async def test_a_job_that_takes_too_long_is_killed_with_its_children(spawner: Sp
     result = await spawner.run_job(job("hang", time_limit_s=2.0))
     assert not result.ok
     assert result.stopped_by is StoppedBy.TIME
-    if isinstance(spawner, DockerSpawner):
+    if isinstance(spawner, DockerSpawner | SwarmSpawner):
         return
     assert await all_end(family_in(result.log_end))
 

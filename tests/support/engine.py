@@ -28,7 +28,7 @@ ENTRYPOINT ["python", "-P", "/scripted_program.py"]
 """
 
 
-def _unless_in_ci(reason: str) -> None:
+def unless_in_ci(reason: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
@@ -40,7 +40,7 @@ def engine() -> Iterator[Engine]:
     try:
         made = Engine(SOCKET)
     except ServerStartError as error:
-        _unless_in_ci(error.public_message)
+        unless_in_ci(error.public_message)
         raise
     client = docker.DockerClient(base_url=SOCKET)
     label: dict[str, str | list[str] | bool] = {"label": f"io.fedota.platform={PLATFORM}"}
@@ -72,7 +72,7 @@ def scripted_image(engine: Engine) -> str:
         context.seek(0)
         client.images.build(fileobj=context, custom_context=True, tag=tag, rm=True)
     except DockerException as error:
-        _unless_in_ci(f"the image {BASE} is not here: {error}")
+        unless_in_ci(f"the image {BASE} is not here: {error}")
     finally:
         client.close()
     return tag
