@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from sqlmodel import col, select
 from support.holder import Holder
 from support.waiting import until
-from support.web_world import PROBLEM, MakeWebWorld, WebWorld
+from support.web_world import PROBLEM, MakeWebWorld, WebWorld, assert_nothing_missing_or_double
 
 from fedota_server.webserver.tables import (
     ClientRow,
     EvaluationRow,
-    EventRow,
     RoundRow,
     UpdateRow,
 )
@@ -23,23 +21,6 @@ async def train(world: WebWorld, server_round: int, *holders: Holder) -> None:
     """Have a round trained by these, and completed."""
     await asyncio.gather(*(holder.train(server_round) for holder in holders))
     await world.round_completed(server_round)
-
-
-def assert_nothing_missing_or_double(world: WebWorld) -> None:
-    """Compare the database with the coordinator's own history."""
-    history = {
-        (row.generation, row.server_round, row.attempt): (row.completed, row.reported, row.weight)
-        for row in [*world.rounds(), *world.rounds(completed=False)]
-    }
-    rows = world.rows(RoundRow)
-    assert len(rows) == len(history)
-    assert history == {
-        (row.generation, row.server_round, row.attempt): (row.completed, row.reported, row.weight)
-        for row in rows
-    }
-    with world.web.database.session() as session:
-        seqs = session.exec(select(EventRow.seq).order_by(col(EventRow.id))).all()
-    assert list(seqs) == list(range(1, len(seqs) + 1))
 
 
 async def test_a_wish_to_start_has_the_problem_trained_to_its_end(

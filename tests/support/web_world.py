@@ -21,11 +21,19 @@ from fedota_server.problem_folder import ProblemFolder
 from fedota_server.spawners.kept import KeptProcessSpawner
 from fedota_server.spawners.kept_state import load_state
 from fedota_server.webserver.database import row_id
-from fedota_server.webserver.permissions import Actor, Role
+from fedota_server.webserver.permissions import Actor, Role, machine_actor
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.problem_ports import ProblemPorts
+from fedota_server.webserver.restore import Restore
 from fedota_server.webserver.settings import WebserverSettings
-from fedota_server.webserver.tables import CommandRow, ProblemRow, ServerRow, User
+from fedota_server.webserver.tables import (
+    CommandRow,
+    EventRow,
+    ProblemRow,
+    RoundRow,
+    ServerRow,
+    User,
+)
 from support.director import Director
 from support.holder import Holder
 from support.programs import Program, environment
@@ -33,6 +41,7 @@ from support.waiting import DEADLINE_S, until
 from support.world import Member, World
 
 PROBLEM = "abcdef123456"
+ROOT = machine_actor("root")
 
 _Row = TypeVar("_Row", bound=SQLModel)
 
@@ -61,11 +70,7 @@ class WebWorld(World):
         self, place: Path, model: Path, text: str, selectors: int = 1, database_url: str = ""
     ) -> None:
         self.place = place
-        self.settings = WebserverSettings.model_validate(
-            {"home": place / "home", "database_url": database_url}
-        )
-        self.web = Platform.open(self.settings)
-        self.platform = PlatformHome(place / "home")
+        self._open(place / "home", database_url)
         self.platform.init()
         self.web.database.migrate()
         self.setter = self.person("Olga", Role.SETTER)
@@ -78,6 +83,13 @@ class WebWorld(World):
         self.holders: dict[str, Actor] = {}
         self.webservers: list[Program] = []
         self._stack = AsyncExitStack()
+
+    def _open(self, home: Path, database_url: str = "") -> None:
+        self.settings = WebserverSettings.model_validate(
+            {"home": home, "database_url": database_url}
+        )
+        self.web = Platform.open(self.settings)
+        self.platform = PlatformHome(home)
 
     def person(self, name: str, *roles: Role) -> Actor:
         """Make an account."""
@@ -94,7 +106,7 @@ class WebWorld(World):
 
     def _publish(self, model: Path, text: str, selectors: int) -> ProblemFolder:
         now = time.time()
-        folder = ProblemFolder(self.settings.home / "problems" / PROBLEM)
+        folder = self._folder()
         folder.begin(PROBLEM, now)
         (folder.folder / "problem.toml").write_text(text)
         shutil.copy(model / "model.keras", folder.folder)
@@ -119,6 +131,9 @@ class WebWorld(World):
             )
         return folder
 
+    def _folder(self) -> ProblemFolder:
+        return ProblemFolder(self.settings.home / "problems" / PROBLEM)
+
     async def __aenter__(self) -> Self:
         await self.director.start()
         return self
@@ -130,12 +145,24 @@ class WebWorld(World):
         traceback: TracebackType | None,
     ) -> None:
         await self._stack.aclose()
-        await asyncio.gather(*(one.kill() for one in [*self.clients, *self.webservers]))
+        await asyncio.gather(*(client.kill() for client in self.clients))
         await self.director.close()
+        await self.lose_machine()
+
+    # The webserver.
+
+    async def lose_machine(self) -> None:
+        """End the webserver and all servers, as a power cut would."""
+        await asyncio.gather(*(webserver.kill() for webserver in self.webservers))
         await KeptProcessSpawner(self.folder.state / "servers", self.folder.logs).close(grace_s=0)
         self.web.database.close()
 
-    # The webserver.
+    def restore(self, archive: Path) -> None:
+        """Go on with another folder, as on another machine, into which a backup is put back."""
+        self._open(self.place / "elsewhere")
+        Restore(self.web.database, self.settings.home).put_back(ROOT, archive)
+        self.folder = self._folder()
+        self.keys = self.folder.keys(self.platform.authority())
 
     async def start_webserver(self, **settings: str) -> Program:
         """Start one, and wait until it runs."""
@@ -275,3 +302,20 @@ class WebWorld(World):
 
 
 MakeWebWorld = Callable[..., Awaitable[WebWorld]]
+
+
+def assert_nothing_missing_or_double(world: WebWorld) -> None:
+    """Compare the database with the coordinator's own history."""
+    history = {
+        (row.generation, row.server_round, row.attempt): (row.completed, row.reported, row.weight)
+        for row in [*world.rounds(), *world.rounds(completed=False)]
+    }
+    rows = world.rows(RoundRow)
+    assert len(rows) == len(history)
+    assert history == {
+        (row.generation, row.server_round, row.attempt): (row.completed, row.reported, row.weight)
+        for row in rows
+    }
+    with world.web.database.session() as session:
+        seqs = session.exec(select(EventRow.seq).order_by(col(EventRow.id))).all()
+    assert list(seqs) == list(range(1, len(seqs) + 1))
