@@ -54,7 +54,7 @@ class ClientHome:
                 part.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise FolderError(
-                f"The client's folder {folder} cannot be made ({error.strerror}): "
+                f"The client's folder {folder} cannot be used ({error.strerror}): "
                 "choose another with --home."
             ) from error
         self.updates = UpdateStore(folder / "updates")

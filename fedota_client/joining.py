@@ -13,6 +13,7 @@ from fedota_client.home import ClientHome
 from fedota_client.policy.rules import PolicyRules, Wanted, platform_sha256
 from fedota_client.progress import Display
 from fedota_client.settings import ClientSettings
+from fedota_client.whole_file import whole_file
 from fedota_proto.errors import FolderError, ModelFileError
 from fedota_proto.invite import Invite
 from fedota_proto.manifest import Manifest
@@ -171,10 +172,9 @@ def _compare(manifest: Manifest, summary: ModelSummary) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    beside = path.with_name(path.name + ".part")
     try:
-        beside.write_text(text, encoding="utf-8")
-        beside.rename(path)
+        with whole_file(path) as beside:
+            beside.write_text(text, encoding="utf-8")
     except OSError as error:
         raise FolderError(
             f"{path} cannot be written ({error.strerror}): check its owner and free space."

@@ -14,6 +14,11 @@ _MOST_BYTES = 2 << 20
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
+class _LogHandler(logging.handlers.RotatingFileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        """Lose a line that the disk does not take: nobody is to be shown a traceback for it."""
+
+
 @contextmanager
 def logging_to(path: Path) -> Iterator[None]:
     """Write all logging to a file while the context lasts; nothing goes to the terminal.
@@ -24,9 +29,7 @@ def logging_to(path: Path) -> Iterator[None]:
         The file cannot be written.
     """
     try:
-        handler = logging.handlers.RotatingFileHandler(
-            path, maxBytes=_MOST_BYTES, backupCount=1, encoding="utf-8"
-        )
+        handler = _LogHandler(path, maxBytes=_MOST_BYTES, backupCount=1, encoding="utf-8")
     except OSError as error:
         raise FolderError(f"{path} cannot be written ({error.strerror}).") from error
     handler.setFormatter(logging.Formatter(_FORMAT))

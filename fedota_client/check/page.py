@@ -9,6 +9,7 @@ from pathlib import Path
 from fedota_client.check.pictures import Picture
 from fedota_client.check.result import CheckResult
 from fedota_client.data.findings import Finding
+from fedota_client.whole_file import whole_file
 from fedota_proto.errors import FolderError
 from fedota_proto.units import size_words
 
@@ -74,12 +75,10 @@ def write_page(path: Path, result: CheckResult, title: str) -> None:
     FolderError
         The file cannot be written.
     """
-    beside = path.with_name(path.name + ".part")
     try:
-        beside.write_text(page_of(result, title), encoding="utf-8")
-        beside.rename(path)
+        with whole_file(path) as beside:
+            beside.write_text(page_of(result, title), encoding="utf-8")
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise FolderError(
             f"The report {path} cannot be written ({error.strerror}): name another file with "
             "--report."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, TensorSpec, deserialize, serialize_file
 
+from fedota_client.whole_file import whole_file
 from fedota_proto.errors import FolderError
 
 # Safetensors makes files that only their owner reads; the servers may run as somebody else.
@@ -116,11 +116,10 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _write(path: Path, write: Callable[[Path], object]) -> None:
-    beside = path.with_name(path.name + ".tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(beside)
-        beside.chmod(FILE_MODE)
-        os.replace(beside, path)
+        with whole_file(path) as beside:
+            write(beside)
+            beside.chmod(FILE_MODE)
     except (OSError, SafetensorError) as error:
         raise FolderError(f"{path} cannot be written: {error}.") from error

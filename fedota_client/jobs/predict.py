@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from fedota_client.jobs.loading import failing_as, load_model
 from fedota_client.model_inputs import InputLayout
 from fedota_client.personal.answers import class_columns, number_columns
 from fedota_client.personal.new_data import new_examples
+from fedota_client.whole_file import whole_file
 from fedota_proto.errors import DataError, FolderError
 from fedota_proto.problem import parse_problem
 
@@ -77,10 +77,12 @@ def predict(problem_file: Path, model_file: Path, data: Path, out: Path) -> int:
         raise FolderError(f"{problem_file} cannot be read ({error.strerror}).") from error
     model = load_model(model_file)
     layout = InputLayout(problem.data, model.inputs, model.outputs)
-    beside = out.with_name(f".{out.name}.part")
     count = 0
     try:
-        with beside.open("w", newline="", encoding="utf-8") as file:
+        with (
+            whole_file(out) as beside,
+            beside.open("w", newline="", encoding="utf-8") as file,
+        ):
             table = csv.writer(file)
             for piece in new_examples(data, problem.data):
                 inputs, _ = layout.arrange(piece.examples)
@@ -96,17 +98,12 @@ def predict(problem_file: Path, model_file: Path, data: Path, out: Path) -> int:
                 for (name, row), values in zip(piece.places, _rows(columns), strict=True):
                     table.writerow([name, row or "", *values])
                 count += len(piece.places)
-            file.flush()
-            os.fsync(file.fileno())
-        if not count:
-            raise DataError(f"There is no example in {data}.")
-        beside.replace(out)
+            if not count:
+                raise DataError(f"There is no example in {data}.")
     except OSError as error:
         raise FolderError(
             f"{out} cannot be written ({error.strerror}): check its folder and free space."
         ) from error
-    finally:
-        beside.unlink(missing_ok=True)
     return count
 
 

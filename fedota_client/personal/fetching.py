@@ -102,7 +102,7 @@ async def fetch_models(
             max_bytes=settings.model_max_bytes,
         )
         if _sha256(home.model_file) == description.model_sha256:
-            shutil.copyfile(home.model_file, fetched.initial)
+            _copy(home.model_file, fetched.initial)
         else:
             await link.fetch(
                 pb.FetchRequest(model_file=True),
@@ -120,6 +120,15 @@ def _write(path: Path, text: str) -> None:
     except OSError as error:
         raise FolderError(
             f"{path} cannot be written ({error.strerror}): check free space."
+        ) from error
+
+
+def _copy(path: Path, to: Path) -> None:
+    try:
+        shutil.copyfile(path, to)
+    except OSError as error:
+        raise FolderError(
+            f"{to} cannot be written ({error.strerror}): check free space."
         ) from error
 
 

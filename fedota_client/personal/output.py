@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fedota_proto.errors import FolderError, UsageError
+from fedota_proto.errors import FolderError, UsageError, WorkerError
 
 
 def check_output(out: Path, names: Collection[str]) -> None:
@@ -75,7 +75,14 @@ def whole_or_nothing(out: Path, names: Collection[str]) -> Iterator[Path]:
     except OSError as error:
         raise _unwritable(out, error) from error
     try:
-        yield beside
+        try:
+            yield beside
+        except (FolderError, WorkerError) as error:
+            message = error.public_message
+            if str(beside) not in message:
+                raise
+            # The place is told by the name that its owner gave it.
+            raise FolderError(message.replace(str(beside), str(out))) from error
         try:
             _replace(beside, out)
         except OSError as error:

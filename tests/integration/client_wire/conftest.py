@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.keras_lab import KerasLab
+from support.programs import environment
 
 from fedota_client.attendance import Attendance
 from fedota_client.dialing import Dialer
@@ -18,8 +21,13 @@ from fedota_client.receipts.book import ReceiptBook
 from fedota_client.run import ClientRun
 from fedota_client.settings import ClientSettings
 from fedota_client.worker_handle import WorkerHandle
+from fedota_proto.v1 import fl_round_pb2 as pb
 
 from .doubles import LineDisplay, Problem, ScriptedSelector, make_keys, worker_command
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "diabetes"
+DATA = EXAMPLE / "data" / "practice-north"
+ROUND = 4
 
 
 @pytest.fixture
@@ -103,3 +111,42 @@ async def start_client(tmp_path: Path, problem: Problem) -> AsyncIterator[StartC
         await client.worker.close()
     for book in books:
         book.close()
+
+
+@pytest.fixture(scope="package")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example's model, trained a little on what another practice has."""
+    folder = tmp_path_factory.mktemp("shared")
+    with KerasLab(environment()) as lab:
+        inspected = lab.job("inspect", "--model", EXAMPLE / "model.keras", "--out", folder)
+        assert inspected == {}
+        trained = lab.job(
+            *("train", "--problem", EXAMPLE, "--data", EXAMPLE / "data" / "practice-east"),
+            *("--epochs", "5", "--out", folder / "train.json"),
+            *("--model-out", folder / "shared.keras"),
+        )
+        assert trained == {}
+    return folder
+
+
+@pytest.fixture
+def personalize(problem: Problem, shared: Path, tmp_path: Path) -> list[str]:
+    """The command line of `personalize`; the selector serves an example."""
+    selector = problem.selectors[0]
+    selector.file = (EXAMPLE / "model.keras").read_bytes()
+    selector.round_files = {ROUND: (shared / "shared.keras").read_bytes()}
+    selector.description = pb.DescribeReply(
+        problem_id=selector.problem_id,
+        problem_toml=(EXAMPLE / "problem.toml").read_text(),
+        manifest_json=(shared / "manifest.json").read_text(),
+        model_sha256=hashlib.sha256(selector.file).digest(),
+        model_size_bytes=len(selector.file),
+        state="completed",
+        completed_round=ROUND,
+    )
+    invite = tmp_path / "clinic.invite"
+    invite.write_text(Problem(problem.keys, problem.selectors[:1]).invite().text)
+    return [
+        *("personalize", str(invite), "--data", str(DATA), "--home", str(tmp_path / "home")),
+        *("--out", str(tmp_path / "mine")),
+    ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import os
 import re
@@ -18,53 +17,10 @@ from support.keras_lab import KerasLab
 from support.programs import environment
 
 from fedota_proto.model_file import read_weights
-from fedota_proto.v1 import fl_round_pb2 as pb
 
+from .conftest import EXAMPLE
 from .doubles import Problem, until
 from .test_processes import PROCESS_S, client, ended, started
-
-EXAMPLE = Path(__file__).parents[3] / "examples" / "diabetes"
-DATA = EXAMPLE / "data" / "practice-north"
-ROUND = 4
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example's model, trained a little on what another practice has."""
-    folder = tmp_path_factory.mktemp("shared")
-    with KerasLab(environment()) as lab:
-        inspected = lab.job("inspect", "--model", EXAMPLE / "model.keras", "--out", folder)
-        assert inspected == {}
-        trained = lab.job(
-            *("train", "--problem", EXAMPLE, "--data", EXAMPLE / "data" / "practice-east"),
-            *("--epochs", "5", "--out", folder / "train.json"),
-            *("--model-out", folder / "shared.keras"),
-        )
-        assert trained == {}
-    return folder
-
-
-@pytest.fixture
-def command(problem: Problem, shared: Path, tmp_path: Path) -> list[str]:
-    """The command line; the selector serves the example."""
-    selector = problem.selectors[0]
-    selector.file = (EXAMPLE / "model.keras").read_bytes()
-    selector.round_files = {ROUND: (shared / "shared.keras").read_bytes()}
-    selector.description = pb.DescribeReply(
-        problem_id=selector.problem_id,
-        problem_toml=(EXAMPLE / "problem.toml").read_text(),
-        manifest_json=(shared / "manifest.json").read_text(),
-        model_sha256=hashlib.sha256(selector.file).digest(),
-        model_size_bytes=len(selector.file),
-        state="completed",
-        completed_round=ROUND,
-    )
-    invite = tmp_path / "clinic.invite"
-    invite.write_text(Problem(problem.keys, problem.selectors[:1]).invite().text)
-    return [
-        *("personalize", str(invite), "--data", str(DATA), "--home", str(tmp_path / "home")),
-        *("--out", str(tmp_path / "mine")),
-    ]
 
 
 def left_over(tmp_path: Path) -> list[str]:
@@ -74,9 +30,9 @@ def left_over(tmp_path: Path) -> list[str]:
 
 
 async def test_three_files_and_a_comparison_on_the_holders_own_examples(
-    command: list[str], shared: Path, tmp_path: Path
+    personalize: list[str], shared: Path, tmp_path: Path
 ) -> None:
-    how = await client(*command, "--epochs", "8", "--ditto", "0.01", "--json")
+    how = await client(*personalize, "--epochs", "8", "--ditto", "0.01", "--json")
     assert (how.code, how.stderr) == (0, "")
     result: dict[str, Any] = json.loads(how.stdout)
     out = tmp_path / "mine"
@@ -103,9 +59,9 @@ async def test_three_files_and_a_comparison_on_the_holders_own_examples(
 
 
 async def test_the_report_says_it_in_words_and_loads_nothing(
-    command: list[str], tmp_path: Path
+    personalize: list[str], tmp_path: Path
 ) -> None:
-    how = await client(*command, "--epochs", "2", "--layers", "last")
+    how = await client(*personalize, "--epochs", "2", "--layers", "last")
     assert how.code == 0, how
     assert "suits your data best" in how.stdout
     assert "tuning the personal model, epoch 1 of 2" in how.stdout
@@ -128,9 +84,9 @@ async def test_the_report_says_it_in_words_and_loads_nothing(
     ],
 )
 async def test_what_cannot_be_done_is_one_sentence_and_no_file(
-    command: list[str], tmp_path: Path, more: list[str], code: int, said: str
+    personalize: list[str], tmp_path: Path, more: list[str], code: int, said: str
 ) -> None:
-    how = await client(*command, *more)
+    how = await client(*personalize, *more)
     assert how.code == code
     assert said in how.stderr
     assert len(how.stderr.splitlines()) == 1
@@ -139,40 +95,42 @@ async def test_what_cannot_be_done_is_one_sentence_and_no_file(
 
 
 async def test_a_folder_with_something_else_in_it_is_left_alone(
-    command: list[str], tmp_path: Path
+    personalize: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.docx").touch()
-    how = await client(*command)
+    how = await client(*personalize)
     assert how.code == 2
     assert "holds thesis.docx" in how.stderr
 
 
 async def test_earlier_results_stay_when_the_data_are_refused(
-    command: list[str], tmp_path: Path
+    personalize: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "report.html").write_text("earlier")
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.csv").write_text("nonsense\n1\n")
-    command[command.index("--data") + 1] = str(tmp_path / "bad")
-    how = await client(*command)
+    personalize[personalize.index("--data") + 1] = str(tmp_path / "bad")
+    how = await client(*personalize)
     assert how.code == 1
     assert "a.csv" in how.stderr
     assert (tmp_path / "mine" / "report.html").read_text() == "earlier"
     assert left_over(tmp_path) == []
 
 
-async def test_a_problem_without_a_completed_round(problem: Problem, command: list[str]) -> None:
+async def test_a_problem_without_a_completed_round(
+    problem: Problem, personalize: list[str]
+) -> None:
     problem.selectors[0].description.completed_round = 0
-    how = await client(*command)
+    how = await client(*personalize)
     assert how.code == 2
     assert "No round is completed yet" in how.stderr
 
 
-async def test_a_policy_forbids_it_too(command: list[str], tmp_path: Path) -> None:
+async def test_a_policy_forbids_it_too(personalize: list[str], tmp_path: Path) -> None:
     (tmp_path / "policy.toml").write_text('strategies = ["Krum"]\n')
-    how = await client(*command, "--policy", str(tmp_path / "policy.toml"))
+    how = await client(*personalize, "--policy", str(tmp_path / "policy.toml"))
     assert how.code == 3
     assert "allows Krum alone" in how.stderr
     assert not (tmp_path / "mine").exists()
@@ -180,10 +138,17 @@ async def test_a_policy_forbids_it_too(command: list[str], tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 async def test_a_signal_leaves_nothing_half_written(
-    command: list[str], tmp_path: Path, sent: signal.Signals, code: int
+    personalize: list[str], tmp_path: Path, sent: signal.Signals, code: int
 ) -> None:
     process = await started(
-        sys.executable, "-m", "fedota_client", *command, "--epochs", "100000", "--patience", "99999"
+        sys.executable,
+        "-m",
+        "fedota_client",
+        *personalize,
+        "--epochs",
+        "100000",
+        "--patience",
+        "99999",
     )
     await until(lambda: any(tmp_path.glob(".mine*")))
     await asyncio.sleep(0)
