@@ -271,11 +271,12 @@ PARENT = """
 import asyncio, sys
 from pathlib import Path
 from fedota_server.spawners.base import Role, ServerSpec
-from fedota_server.spawners.process import ProcessSpawner
+{imports}
 
 async def main():
-    spawner = ProcessSpawner(Path(sys.argv[1]), programs={Role.SELECTOR: "scripted_program"})
-    spec = ServerSpec("s", Role.SELECTOR, {"FEDOTA_TEST_BEHAVIOUR": "family"})
+    logs, programs = Path(sys.argv[1]), {{Role.SELECTOR: "scripted_program"}}
+    spawner = {spawner}
+    spec = ServerSpec("s", Role.SELECTOR, {{"FEDOTA_TEST_BEHAVIOUR": "family"}})
     await spawner.start(spec)
     log = await spawner.logs("s")
     print(next(line for line in log.splitlines() if "family" in line), flush=True)
@@ -283,14 +284,13 @@ async def main():
 
 asyncio.run(main())
 """
+KEPT = "from fedota_server.spawners.kept import KeptProcessSpawner"
 
 
-async def test_processes_end_when_the_spawners_process_is_killed(tmp_path: Path) -> None:
+async def family_of_killed_spawner(logs: Path, imports: str, spawner: str) -> list[psutil.Process]:
+    """Have a server started in a process of its own, which is then killed."""
     parent = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        PARENT,
-        str(tmp_path),
+        *(sys.executable, "-c", PARENT.format(imports=imports, spawner=spawner), str(logs)),
         stdout=asyncio.subprocess.PIPE,
         env=ENVIRON,
     )
@@ -300,6 +300,15 @@ async def test_processes_end_when_the_spawners_process_is_killed(tmp_path: Path)
     assert len(family) == 2
     parent.kill()
     await parent.wait()
+    return family
+
+
+async def test_processes_end_when_the_spawners_process_is_killed(tmp_path: Path) -> None:
+    family = await family_of_killed_spawner(
+        tmp_path,
+        "from fedota_server.spawners.process import ProcessSpawner",
+        "ProcessSpawner(logs, programs=programs)",
+    )
     assert await all_end(family)
 
 
@@ -431,26 +440,28 @@ async def test_a_cancelled_start_leaves_nothing(
 async def test_a_kept_server_survives_its_spawners_process(
     next_spawner: Callable[[], Spawner], tmp_path: Path
 ) -> None:
+    family = await family_of_killed_spawner(
+        tmp_path / "logs", KEPT, "KeptProcessSpawner(logs / 'kept', logs, programs=programs)"
+    )
     spawner = next_spawner()
-    program = (
-        PARENT.replace("ProcessSpawner", "KeptProcessSpawner")
-        .replace("spawners.process", "spawners.kept")
-        .replace("(Path(sys.argv[1]),", "(Path(sys.argv[1]) / 'kept', Path(sys.argv[1]),")
-    )
-    parent = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", program, str(tmp_path / "logs")),
-        stdout=asyncio.subprocess.PIPE,
-        env=ENVIRON,
-    )
-    assert parent.stdout is not None
-    async with asyncio.timeout(20):
-        family = family_in((await parent.stdout.readline()).decode())
-    parent.kill()
-    await parent.wait()
     spec = ServerSpec("s", Role.SELECTOR, {"FEDOTA_TEST_BEHAVIOUR": "family"})
     assert await spawner.adopt(spec) == "127.0.0.1:7"
     assert all(process.is_running() for process in family)
     await spawner.close()
+    assert await all_end(family)
+
+
+async def test_a_kept_server_on_a_lifeline_ends_with_its_spawners_process(
+    next_spawner: Callable[[], Spawner], tmp_path: Path
+) -> None:
+    family = await family_of_killed_spawner(
+        tmp_path / "logs",
+        f"{KEPT}\nfrom fedota_server.spawners.lifeline import Lifeline",
+        "KeptProcessSpawner(logs / 'kept', logs, programs=programs, lifeline=Lifeline())",
+    )
+    spawner = next_spawner()
+    assert await spawner.poll("s", wait_s=20) == 0
+    assert (await spawner.logs("s")).endswith("stopped gracefully\n")
     assert await all_end(family)
 
 
