@@ -13,7 +13,8 @@ packages)
   # A wheel without a single module says what the extra asks for, so that this layer stays as it
   # is when only Fedota's own code changes.
   $pip install --quiet --constraint /src/constraints.txt "$(ls /hollow/fedota-*.whl)[$2]" ${3:+"$3"}
-  $pip uninstall --quiet --yes fedota
+  # Nor does it keep uv, 39 MB, with which Flower would install an app's packages as it runs.
+  $pip uninstall --quiet --yes fedota uv 2>/dev/null
   rm -rf /opt/fedota/include /opt/fedota/share/fedota
   # What is read by no running program: the packages' own tests, C headers, type stubs.
   find /opt/fedota/lib -depth \( \( -type d \( -name tests -o -name include \) \) \

@@ -4,7 +4,6 @@
 
     python tools/images.py                    all of them
     python tools/images.py selector client    some
-    python tools/images.py --sweep            remove what tests of containers left behind
 
 Where the engine's client has BuildKit the images are built beside each other, else one after the
 other. The client's image is saved to ``build/images/client.tar``, from which `fedota problem image`
@@ -43,8 +42,6 @@ TARGETS = (
     "selector",
     "engine-proxy",
 )
-# Labels of what tests make, and what it is removed by.
-TEST_PLATFORMS = ("fedota-test", "fedota-e2e", "fedota-swarm")
 _BUILD_TIMEOUT_S = 1800
 _CALL_TIMEOUT_S = 300
 _AT_ONCE = 3
@@ -255,37 +252,10 @@ def table(weights: Sequence[Weight]) -> str:
     return "\n".join(lines)
 
 
-def sweep() -> None:
-    """Remove containers, services, networks, volumes and secrets that tests left behind."""
-    for platform in TEST_PLATFORMS:
-        mine = ("--filter", f"label=io.fedota.platform={platform}", "--quiet")
-        for kind, listing, removing in (
-            ("service", (), ("rm",)),
-            ("container", ("--all",), ("rm", "--force", "--volumes")),
-            ("network", (), ("rm",)),
-            ("volume", (), ("rm", "--force")),
-            ("secret", (), ("rm",)),
-            ("config", (), ("rm",)),
-        ):
-            listed = _asked(kind, "ls", *listing, *mine)
-            for name in listed.split():
-                _asked(kind, *removing, name)
-                sys.stdout.write(f"removed {kind} {name} of {platform}\n")
-
-
-def _asked(*words: str) -> str:
-    """Ask what may be refused: an engine outside of a swarm has no services."""
-    try:
-        return docker(*words)
-    except subprocess.CalledProcessError:
-        return ""
-
-
 def main() -> int:
     """Build, save, weigh; returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("targets", nargs="*", metavar="IMAGE", help=f"of {', '.join(TARGETS)}")
-    parser.add_argument("--sweep", action="store_true", help="remove what tests left, no more")
     parser.add_argument("--no-cache", action="store_true", help="build as if for the first time")
     parser.add_argument("--build-arg", action="append", default=[], metavar="NAME=VALUE")
     given = parser.parse_args()
@@ -298,9 +268,6 @@ def main() -> int:
         return 1
     try:
         docker("version")
-        if given.sweep:
-            sweep()
-            return 0
         targets = given.targets or list(TARGETS)
         OUT.mkdir(parents=True, exist_ok=True)
         arguments = [f"--build-arg={one}" for one in given.build_arg]
