@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 TESTS  := tests/unit tests/contract tests/integration tests/examples
 E2E    := tests/e2e/test_journey.py
+SHARED := ../shared/docker
 STAMP  := $(VENV)/installed
 PROTOS := $(wildcard fedota_proto/v1/*.proto)
 CODE   := fedota_proto fedota_client fedota_selector fedota_server ui tests benchmarks tools examples
@@ -11,10 +12,17 @@ CODE   := fedota_proto fedota_client fedota_selector fedota_server ui tests benc
 export CUDA_VISIBLE_DEVICES :=
 export TF_CPP_MIN_LOG_LEVEL := 3
 
-.PHONY: help venv check format test unit contract integration examples e2e screenshots client-image demo bench protos clean
+.PHONY: help venv check format test unit contract integration examples e2e browser engine images \
+  image-checks containers swarm sweep screenshots demo bench protos clean
+
+# What fails is tried once more, by itself.
+define tested
+$(BIN)/python -m pytest $(1) || { echo "once more, what failed, by itself"; \
+  $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(1); }
+endef
 
 help: ## Show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not there: install Python 3.11 or newer, or pass PYTHON=…" >&2; exit 1; }
@@ -42,8 +50,7 @@ protos: $(STAMP) ## Generate code and stubs from the protos
 	$(BIN)/python tools/generate_protos.py
 
 test: $(STAMP) ## Unit, contract and integration tests, and the examples
-	$(BIN)/python -m pytest $(TESTS) || { echo "once more, what failed, by itself"; \
-	  $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(TESTS); }
+	$(call tested,$(TESTS))
 
 unit contract integration: $(STAMP)
 	$(BIN)/python -m pytest tests/$@
@@ -51,15 +58,37 @@ unit contract integration: $(STAMP)
 examples: $(STAMP)
 	$(BIN)/python -m pytest tests/examples
 
-e2e: $(STAMP) ## The browser's journey, in a real Chromium
-	$(BIN)/python -m pytest $(E2E) || { echo "once more"; $(BIN)/python -m pytest $(E2E); }
+e2e: OR_SKIP := --or-skip
+e2e: browser images image-checks containers swarm ## All that follows up to swarm
+
+browser: $(STAMP) ## The browser's journey, in a real Chromium
+	$(call tested,$(E2E))
+
+images: $(STAMP) engine ## Build all images, and save the client's for `fedota problem image`
+	$(BIN)/python tools/images.py $(OR_SKIP)
+
+image-checks: $(STAMP) engine sweep
+	$(call tested,tests/e2e/containers/test_images.py)
+
+containers: $(STAMP) engine sweep ## A platform by compose, and the client's image; after images
+	$(call tested,tests/e2e/containers --ignore tests/e2e/containers/test_images.py)
+
+swarm: $(STAMP) engine sweep ## The same on a Swarm of three engines; after images
+	@if [ -d /run/swarm-lab ]; then $(SHARED)/swarm-lab down; fi
+	$(call tested,tests/e2e/swarm)
+
+# Where this machine has a stand-in for a Docker engine and for the base image, see that they answer.
+engine:
+	@if [ -x $(SHARED)/engine ] && [ "$$(id -u)" = 0 ]; then \
+	  $(SHARED)/engine && $(SHARED)/base-image; fi
+
+# Containers, networks and volumes that earlier tests left, by their labels.
+sweep: $(STAMP) engine
+	@$(BIN)/python tools/sweep.py
 
 screenshots: $(STAMP) ## The same, keeping the pictures that the README shows
 	$(BIN)/python -m pytest $(E2E) --screenshots build/screenshots
 	cd build/screenshots && cp $(notdir $(wildcard docs/screenshots/*.png)) ../../docs/screenshots
-
-client-image: $(STAMP) ## The client's image as a holder runs it; needs an engine and that image
-	$(BIN)/python -m pytest tests/e2e/containers
 
 demo: $(STAMP) ## Four hospitals train one model on this machine; KEEP=1 keeps the page up
 	$(BIN)/fedota demo $(if $(KEEP),--keep-serving)
