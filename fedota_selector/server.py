@@ -116,7 +116,7 @@ class SelectorServer:
             The address cannot be listened at.
         """
         address = self._listen()
-        self.state.address = self._settings.public_address or address
+        self.state.address = self._settings.address_told or address
         await self._server.start()
         ready(address)
         try:

@@ -33,6 +33,20 @@ class SelectorSettings(BaseSettings):
         max_length=300,
         description="How clients reach it, host:port; empty: as it listens.",
     )
+    node: str = Field(
+        default="",
+        max_length=100,
+        description="The node of a Swarm that it runs on, as node_hosts names it.",
+    )
+    node_hosts: str = Field(
+        default="",
+        max_length=100_000,
+        pattern=r"^([^\s=]+=[^\s=]+( [^\s=]+=[^\s=]+)*)?$",
+        description=(
+            "Pairs NODE=HOST between spaces: how clients reach each node; the port is that of "
+            "public_address, whose host is kept for nodes that do not stand here."
+        ),
+    )
     keys: Path = Field(description="Folder with cert.pem and key.pem of its own, and ca.pem.")
     byte_budget_bytes: int = Field(
         default=256 * MIB,
@@ -98,3 +112,13 @@ class SelectorSettings(BaseSettings):
         pattern=r"^(DEBUG|INFO|WARNING|ERROR)$",
         description="From which level on the log is written.",
     )
+
+    @property
+    def address_told(self) -> str:
+        """How clients reach it, host:port; empty: as it listens."""
+        hosts = dict(pair.split("=") for pair in self.node_hosts.split())
+        host = hosts.get(self.node, "") if self.node else ""
+        if not host or not self.public_address:
+            return self.public_address
+        _, _, port = self.public_address.rpartition(":")
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

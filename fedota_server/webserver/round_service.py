@@ -28,6 +28,7 @@ from fedota_proto.v1 import fl_round_pb2 as pb
 from fedota_server.event_store import event_from_line
 from fedota_server.ports import Ports
 from fedota_server.webserver.database import Database
+from fedota_server.webserver.live import Live
 from fedota_server.webserver.permissions import NOBODY
 from fedota_server.webserver.problems.use_cases import give_command
 from fedota_server.webserver.projection import ENDED
@@ -62,6 +63,8 @@ class RoundService:
         Called when a client has left, so that its problem's coordinator hears of it.
     clock
         Seconds since 1970.
+    live
+        Knows where selectors are that moved to another node.
     """
 
     def __init__(
@@ -70,11 +73,13 @@ class RoundService:
         door: RoundDoor,
         wake: Callable[[], None],
         clock: Callable[[], float] = time.time,
+        live: Live | None = None,
     ) -> None:
         self._database = database
         self._door = door
         self._wake = wake
         self._clock = clock
+        self._live = live or Live()
         self._files = RoundFiles()
         self._version = records_pb.Version(protocol=PROTOCOL, release=release())
 
@@ -218,9 +223,28 @@ class RoundService:
             model_size_bytes=model_size_bytes,
             state=problem.status,
             completed_round=problem.completed_round,
-            selectors=_selectors(guest),
+            selectors=self._selectors(guest),
             outcomes=self._outcomes(guest),
         )
+
+    def _selectors(self, guest: Guest) -> list[pb.SelectorAddress]:
+        """List where the problem's selectors are, as long as they are to run.
+
+        A selector's own word, which its coordinator passes on, goes before what was planned.
+        """
+        problem, ports = guest.problem, Ports.load(guest.folder.ports_path)
+        if problem.wanted != "serving" or ports is None:
+            return []
+        clock = self._live.clock(problem.id)
+        told = {} if clock is None else {one.name: one.address for one in clock.selectors}
+        numbers = range(1, min(problem.selectors, len(ports.selectors)) + 1)
+        names = {number: selector_name(problem.id, number) for number in numbers}
+        return [
+            pb.SelectorAddress(
+                address=told.get(name) or ports.selector_address(number), server_name=name
+            )
+            for number, name in names.items()
+        ]
 
     def _outcomes(self, guest: Guest) -> list[pb.Outcome]:
         """Find the newest outcomes of a client's updates, as the coordinator signed them."""
@@ -259,20 +283,6 @@ class RoundService:
 def _ours(bodies: Sequence[str], node_id: int) -> list[pb.Outcome]:
     updates = [event_from_line(body).update for body in reversed(bodies)]
     return [update.outcome for update in updates if update.node_id == node_id]
-
-
-def _selectors(guest: Guest) -> list[pb.SelectorAddress]:
-    """List where the problem's selectors are, as long as they are to run."""
-    problem, ports = guest.problem, Ports.load(guest.folder.ports_path)
-    if problem.wanted != "serving" or ports is None:
-        return []
-    numbers = range(1, min(problem.selectors, len(ports.selectors)) + 1)
-    return [
-        pb.SelectorAddress(
-            address=ports.selector_address(number), server_name=selector_name(problem.id, number)
-        )
-        for number in numbers
-    ]
 
 
 def _unbound(problem: ProblemRow) -> BusyError | ConflictError:

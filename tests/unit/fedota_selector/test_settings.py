@@ -57,3 +57,27 @@ def test_every_field_is_described_and_bounded() -> None:
     for name, field in SelectorSettings.model_fields.items():
         assert field.description, name
         assert field.metadata or field.annotation not in (int, float, str), name
+
+
+@pytest.mark.parametrize(
+    ("node", "told"),
+    [
+        ("n1", "192.0.2.7:20000"),
+        ("n2", "[2001:db8::1]:20000"),
+        ("n3", "doors.example.org:20000"),  # not labelled
+        ("", "doors.example.org:20000"),
+    ],
+)
+def test_a_selector_of_a_swarm_tells_its_nodes_address(
+    environ: pytest.MonkeyPatch, node: str, told: str
+) -> None:
+    environ.setenv("FEDOTA_SELECTOR_PUBLIC_ADDRESS", "doors.example.org:20000")
+    environ.setenv("FEDOTA_SELECTOR_NODE_HOSTS", "n1=192.0.2.7 n2=2001:db8::1")
+    environ.setenv("FEDOTA_SELECTOR_NODE", node)
+    assert load_settings(SelectorSettings).address_told == told
+
+
+def test_without_a_public_address_it_tells_none(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("FEDOTA_SELECTOR_NODE_HOSTS", "n1=192.0.2.7")
+    environ.setenv("FEDOTA_SELECTOR_NODE", "n1")
+    assert load_settings(SelectorSettings).address_told == ""
