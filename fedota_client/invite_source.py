@@ -62,6 +62,7 @@ def find_home(
     *,
     read_stdin: Callable[[int], str],
     prompt: Callable[[], str] | None,
+    accept: Callable[[Invite], Invite] = lambda invite: invite,
 ) -> tuple[ClientHome, Invite]:
     """Find the membership that a command is about, and its folder.
 
@@ -77,6 +78,8 @@ def find_home(
         As in `read_invite`.
     prompt
         Asks for the invite's text; None where there is no terminal.
+    accept
+        Looks at the invite before it is stored: refuses it, or adds addresses.
 
     Returns
     -------
@@ -98,9 +101,9 @@ def find_home(
         known = home or _known_home(base)
         stored = stored_invite(known) if known is not None else None
         if known is not None and stored is not None:
-            return ClientHome(known), stored
+            return ClientHome(known), accept(stored)
         invite = _asked(prompt)
-    return _adopted(home or membership_folder(base, invite), invite)
+    return _adopted(home or membership_folder(base, invite), accept(invite))
 
 
 def find_invite(

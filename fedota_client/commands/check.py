@@ -20,12 +20,14 @@ from fedota_client.commands.options import (
     InviteArgument,
     JsonOption,
     data_of,
+    home_of,
     membership_of,
 )
 from fedota_client.commands.reaching import dialer_of
 from fedota_client.config_file import client_settings
 from fedota_client.connection import SelectorLink
-from fedota_client.home import ClientHome
+from fedota_client.home import ClientHome, stored_invite
+from fedota_client.image_problem import read_image_problem
 from fedota_client.log_file import logging_to
 from fedota_client.plain_errors import plain_errors
 from fedota_client.progress import PlainDisplay
@@ -103,6 +105,8 @@ def check(
         data = data_of(data, settings)
         if data is None:
             raise UsageError("Pass --data DIR with your data.")
+        if format_file is None and invite is None and not tell_ready:
+            format_file = _format_of_image(home, settings)
         if format_file is not None:
             if invite is not None or tell_ready:
                 raise UsageError(
@@ -120,6 +124,15 @@ def check(
                 if not as_json:
                     typer.echo("The setter was told that your data is ready.")
         raise typer.Exit(0 if result.kept else 1)
+
+
+def _format_of_image(home: Path | None, settings: ClientSettings) -> Path | None:
+    """Find the format in the image of one problem, unless a membership is known to ask with."""
+    made_for = read_image_problem(settings.problem)
+    folder = home_of(home, settings)
+    if made_for is None or (folder is not None and stored_invite(folder) is not None):
+        return None
+    return made_for.format_file
 
 
 def _checked(data: Path, wanted: FormatFile, report: Path | None, *, as_json: bool) -> CheckResult:

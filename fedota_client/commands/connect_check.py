@@ -18,6 +18,7 @@ from fedota_client.commands.options import (
     home_of,
 )
 from fedota_client.config_file import client_settings
+from fedota_client.image_problem import read_image_problem
 from fedota_client.invite_source import find_invite
 from fedota_client.plain_errors import plain_errors
 from fedota_client.reach.probe import probe
@@ -64,6 +65,9 @@ def connect_check(
             read_stdin=sys.stdin.read,
             prompt=(lambda: str(typer.prompt("Invite"))) if sys.stdin.isatty() else None,
         )
+        made_for = read_image_problem(settings.problem)
+        if made_for is not None:
+            membership = made_for.completed(membership)
         report = _tried(membership, timeout)
         if as_json:
             typer.echo(json.dumps(report.as_json(), indent=2, ensure_ascii=False))

@@ -11,6 +11,7 @@ import typer
 
 from fedota_client.container import check_data, check_home
 from fedota_client.home import ClientHome
+from fedota_client.image_problem import read_image_problem
 from fedota_client.invite_source import find_home
 from fedota_client.settings import ClientSettings
 from fedota_proto.errors import FolderError
@@ -65,8 +66,10 @@ def membership_of(
     Raises
     ------
     FedotaError
-        As `fedota_client.invite_source.find_home`.
+        As `fedota_client.invite_source.find_home`; in the image of one problem also where the
+        membership is another's.
     """
+    made_for = read_image_problem(settings.problem)
     terminal = sys.stdin.isatty()
     folder = home_of(home, settings)
     if settings.container:
@@ -77,6 +80,7 @@ def membership_of(
         settings.home,
         read_stdin=sys.stdin.read,
         prompt=(lambda: str(typer.prompt("Invite"))) if terminal else None,
+        accept=(lambda one: one) if made_for is None else made_for.completed,
     )
 
 
