@@ -158,6 +158,8 @@ async def compare(
         *("--model", as_argument(model)),
         *("--data", test),
         *("--out", as_argument(scored)),
+        reads=(example.folder, model, example.test),
+        writes=(work,),
     )
     await jobs.client(
         "train",
@@ -166,6 +168,8 @@ async def compare(
         *("--test", test),
         "--each",
         *("--out", as_argument(trained)),
+        reads=(example.folder, example.test, *example.holders.values()),
+        writes=(work,),
     )
     federated, plain = _read(scored), _read(trained)
     scores = [

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fedota_proto.errors import FedotaError
-from fedota_proto.problem import Problem
+from fedota_proto.problem import PROBLEM_FILE, Problem
 from fedota_server.jobs import JobRunner, as_argument
 
 Step = Callable[[str], AbstractContextManager[None]]
@@ -70,14 +70,22 @@ class DryRun:
         """
         count = self.problem.rounds.minimum_reports
         strategy = self.problem.strategy.name
-        updates, result = self.place / "updates", self.aggregated.parent
-        updates.mkdir()
-        result.mkdir()
+        updates, result, scored = (
+            self.place / "updates",
+            self.aggregated.parent,
+            self.place / "scored",
+        )
+        for folder in (updates, result, scored):
+            folder.mkdir()
+        files = (self.problem_dir / PROBLEM_FILE, self.problem_dir / self.problem.model_file)
         problem_dir = as_argument(self.problem_dir)
         manifest = ("--manifest", as_argument(self.manifest))
         with step(f"{count} clients train on fake data"):
             await jobs.client(
-                "dry-run", "--problem", problem_dir, *manifest, "--out", as_argument(updates)
+                "dry-run",
+                *("--problem", problem_dir, *manifest, "--out", as_argument(updates)),
+                reads=(*files, self.manifest),
+                writes=(updates,),
             )
         say(f"{count} clients trained on fake data")
         with step(f"{strategy} aggregates"):
@@ -87,15 +95,19 @@ class DryRun:
                 *("--initial", as_argument(self.initial)),
                 *("--updates", as_argument(updates)),
                 *("--out", as_argument(result)),
+                reads=(*files, self.manifest, self.initial, updates),
+                writes=(result,),
             )
         say(f"{strategy} aggregated their updates")
-        score = self.place / "score.json"
+        score = scored / "score.json"
         with step("the result is scored"):
             await jobs.client(
                 "score",
                 *("--problem", problem_dir),
                 *("--arrays", as_argument(self.aggregated)),
                 *("--out", as_argument(score)),
+                reads=(*files, self.aggregated),
+                writes=(scored,),
             )
         _, metrics = read_score(score)
         say(f"the result was loaded and scored ({metrics_words(metrics)} on fake data)")

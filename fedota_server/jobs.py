@@ -51,28 +51,53 @@ class JobRunner:
         self._spawner = spawner
         self._limits = limits
 
-    async def client(self, name: str, *arguments: str, on_line: LineListener | None = None) -> None:
+    async def client(
+        self,
+        name: str,
+        *arguments: str,
+        reads: tuple[Path, ...],
+        writes: tuple[Path, ...],
+        on_line: LineListener | None = None,
+    ) -> None:
         """Run ``fedota-client job NAME …``.
 
+        Parameters
+        ----------
+        name, arguments
+            Its command line.
+        reads, writes
+            The files and folders that it needs, and the folders that it writes into; it may see
+            no others.
+        on_line
+            Told what it says.
+
         Raises
         ------
         WorkerError
             It failed; the message is its own.
         """
-        await self._run(Role.CLIENT, name, arguments, on_line)
+        await self._run(Role.CLIENT, name, arguments, reads, writes, on_line)
 
-    async def coordinator(self, name: str, *arguments: str) -> None:
-        """Run ``fedota-coordinator job NAME …``.
+    async def coordinator(
+        self, name: str, *arguments: str, reads: tuple[Path, ...], writes: tuple[Path, ...]
+    ) -> None:
+        """Run ``fedota-coordinator job NAME …``; its parameters are those of `client`.
 
         Raises
         ------
         WorkerError
             It failed; the message is its own.
         """
-        await self._run(Role.COORDINATOR, name, arguments, None)
+        await self._run(Role.COORDINATOR, name, arguments, reads, writes, None)
 
     async def _run(
-        self, role: Role, name: str, arguments: tuple[str, ...], on_line: LineListener | None
+        self,
+        role: Role,
+        name: str,
+        arguments: tuple[str, ...],
+        reads: tuple[Path, ...],
+        writes: tuple[Path, ...],
+        on_line: LineListener | None,
     ) -> None:
         spec = JobSpec(
             name=f"job-{name}",
@@ -80,6 +105,8 @@ class JobRunner:
             arguments=("job", name, *arguments),
             time_limit_s=self._limits.time_s,
             memory_limit_bytes=self._limits.memory_bytes,
+            reads=tuple(path.resolve() for path in reads),
+            writes=tuple(path.resolve() for path in writes),
         )
         result = await self._spawner.run_job(spec, on_line)
         if not result.ok:
@@ -142,7 +169,12 @@ async def take_in_model(folder: ProblemFolder, jobs: JobRunner) -> Manifest:
     model, sha256 = folder.model_path(), folder.model_sha256()
     check_model_file(model)
     with folder.intake() as place:
-        await jobs.client("inspect", "--model", str(model), "--out", str(place))
+        await jobs.client(
+            "inspect",
+            *("--model", as_argument(model), "--out", as_argument(place)),
+            reads=(model,),
+            writes=(place,),
+        )
         if folder.model_sha256() != sha256:
             raise FolderError(f"{model} changed while it was read: run the command again.")
         return folder.take_in(place, sha256)

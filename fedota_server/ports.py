@@ -34,12 +34,16 @@ class Ports:
         Ports of ``fedota serve``'s status service and of the coordinator; both listen on loopback.
     selectors
         Ports of the selectors, the first one's first.
+    front
+        Port of a proxy on `host` that passes every selector's TLS through by its name, so that
+        data holders need no other; 0 where each selector is reached at its own.
     """
 
     host: str
     status: int
     coordinator: int
     selectors: tuple[int, ...]
+    front: int = 0
 
     @property
     def selector_listen_host(self) -> str:
@@ -58,7 +62,7 @@ class Ports:
 
     def selector_address(self, number: int) -> str:
         """Return where clients reach selector `number`, counted from 1."""
-        return f"{_bracketed(self.host)}:{self.selectors[number - 1]}"
+        return f"{_bracketed(self.host)}:{self.front or self.selectors[number - 1]}"
 
     def selector_listen(self, number: int) -> str:
         """Return where selector `number` listens, counted from 1."""
@@ -83,7 +87,8 @@ class Ports:
             numbers = (fields["status"], fields["coordinator"], *fields["selectors"])
             if not all(isinstance(port, int) and 0 < port < 1 << 16 for port in numbers):
                 raise ValueError("a port is out of range")
-            ports = cls(str(fields["host"]), numbers[0], numbers[1], numbers[2:])
+            front = int(fields.get("front", 0))
+            ports = cls(str(fields["host"]), numbers[0], numbers[1], numbers[2:], front)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:

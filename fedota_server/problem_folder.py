@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from fedota_proto.credential import write_secret
+from fedota_proto.data_format import KINDS
 from fedota_proto.errors import FolderError
 from fedota_proto.manifest import Manifest
 from fedota_proto.problem import PROBLEM_FILE, Problem, parse_problem, read_problem
@@ -84,10 +85,21 @@ class ProblemFolder:
         self.manifest_path = self.state / "manifest.json"
         self.initial_path = self.state / "initial.safetensors"
         self.ports_path = self.state / "ports.json"
-        self.test_path = self.state / "test" / "test.csv"
+        self.test_folder = self.state / "test"
         self.members = Members(self.state / "invites")
         self._identity_path = self.state / "problem.json"
         self._begun_path = self.state / "begun.json"
+
+    def test_path_of(self, kind: str) -> Path:
+        """Return where the setter's test file of a kind of data is kept; its ending says how."""
+        ending = {"table": "csv", "arrays": "npz"}.get(kind, "zip")
+        return self.test_folder / f"test.{ending}"
+
+    @property
+    def test_path(self) -> Path:
+        """The setter's test file, if one is kept; else where a table would be."""
+        kept = (path for kind in KINDS if (path := self.test_path_of(kind)).exists())
+        return next(kept, self.test_path_of("table"))
 
     def problem(self) -> Problem:
         """Read problem.toml.
@@ -166,6 +178,7 @@ class ProblemFolder:
         selectors: int,
         host: str = "",
         *,
+        front: int | None = None,
         taken: Iterable[int] = (),
         span: tuple[int, int] = DEFAULT_SPAN,
     ) -> Ports:
@@ -177,6 +190,8 @@ class ProblemFolder:
             How many selectors must have one.
         host
             How data holders reach this machine; empty keeps what it is, at first loopback.
+        front
+            Port of the proxy that passes all selectors through, 0 for none; None keeps what it is.
         taken
             Ports that other problems keep.
         span
@@ -189,7 +204,11 @@ class ProblemFolder:
         """
         kept = Ports.load(self.ports_path)
         ports = kept or choose_ports(host or LOOPBACK, selectors, taken, span)
-        ports = replace(ports.with_selectors(selectors, taken, span), host=host or ports.host)
+        ports = replace(
+            ports.with_selectors(selectors, taken, span),
+            host=host or ports.host,
+            front=ports.front if front is None else front,
+        )
         if ports != kept:
             ports.save(self.ports_path)
         return ports

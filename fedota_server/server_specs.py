@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from fedota_proto.errors import ServerStartError
+from fedota_proto.errors import FolderError, ServerStartError
+from fedota_proto.problem import PROBLEM_FILE
 from fedota_server.authority import ProblemKeys
 from fedota_server.ports import Ports, is_free
 from fedota_server.problem_folder import ProblemFolder
 from fedota_server.spawners.base import Role, ServerSpec
+from fedota_server.spawners.spawning import ON_THIS_MACHINE, Reach
 
 COORDINATOR = "coordinator"
+
+# Of the problem's keys, those that its coordinator needs.
+_COORDINATORS_KEYS = ("coordinator", "ca.pem", "invite.pub", "receipt.key")
 
 
 def selector_called(number: int) -> str:
@@ -24,6 +29,22 @@ def coordinator_settings(folder: ProblemFolder) -> dict[str, str]:
     return {"FEDOTA_COORDINATOR_PROBLEM_DIR": str(folder.folder.resolve())}
 
 
+def problem_files(folder: ProblemFolder) -> tuple[Path, ...]:
+    """List the files in which a coordinator finds its problem; an app has others.
+
+    Raises
+    ------
+    FolderError, ProblemFileError
+        problem.toml, which names the model, is missing or wrong.
+    """
+    return (
+        (folder.folder / PROBLEM_FILE).resolve(),
+        folder.model_path().resolve(),
+        folder.manifest_path.resolve(),
+        folder.initial_path.resolve(),
+    )
+
+
 def coordinator_spec(
     folder: ProblemFolder,
     ports: Ports,
@@ -31,8 +52,10 @@ def coordinator_spec(
     *,
     status_address: str,
     start_timeout_s: float,
+    reach: Reach = ON_THIS_MACHINE,
+    reads: tuple[Path, ...] = (),
 ) -> ServerSpec:
-    """Write the specification of a problem's coordinator.
+    """Write the specification of a problem's coordinator; its own folder is made if need be.
 
     Parameters
     ----------
@@ -44,36 +67,86 @@ def coordinator_spec(
         Where it reports.
     start_timeout_s
         Seconds within which it must say that it serves.
-    """
-    told = {
-        "FEDOTA_COORDINATOR_FOLDER": str(folder.state.resolve()),
-        "FEDOTA_COORDINATOR_KEYS": str(folder.keys_folder.resolve()),
-        "FEDOTA_COORDINATOR_LISTEN": ports.coordinator_address,
-        "FEDOTA_COORDINATOR_STATUS_ADDRESS": status_address,
-        **settings,
-    }
-    return ServerSpec(COORDINATOR, Role.COORDINATOR, told, start_timeout_s)
-
-
-def selector_spec(
-    keys: ProblemKeys, ports: Ports, number: int, *, start_timeout_s: float
-) -> ServerSpec:
-    """Write the specification of selector `number`, counted from 1; its keys are made if need be.
+    reach
+        Where it listens.
+    reads
+        The files of its problem.
 
     Raises
     ------
     FolderError
-        The keys cannot be made.
+        Its folder cannot be made.
     """
+    own, keys = folder.coordinator_folder.resolve(), folder.keys_folder.resolve()
+    told = {
+        "FEDOTA_COORDINATOR_FOLDER": str(folder.state.resolve()),
+        "FEDOTA_COORDINATOR_KEYS": str(keys),
+        "FEDOTA_COORDINATOR_LISTEN": f"{reach.listen}:{ports.coordinator}",
+        "FEDOTA_COORDINATOR_STATUS_ADDRESS": status_address,
+        **settings,
+    }
+    return ServerSpec(
+        COORDINATOR,
+        Role.COORDINATOR,
+        told,
+        start_timeout_s,
+        reads=(
+            *reads,
+            folder.state.resolve() / "problem.json",
+            *(keys / name for name in _COORDINATORS_KEYS),
+        ),
+        writes=(_made(own),),
+    )
+
+
+def selector_spec(
+    keys: ProblemKeys,
+    ports: Ports,
+    number: int,
+    *,
+    start_timeout_s: float,
+    reach: Reach = ON_THIS_MACHINE,
+    cache: Path | None = None,
+) -> ServerSpec:
+    """Write the specification of selector `number`, counted from 1; its keys are made if need be.
+
+    Parameters
+    ----------
+    keys, ports
+        The problem's.
+    start_timeout_s
+        Seconds within which it must say that it serves.
+    reach
+        Where it listens, and where it finds the coordinator.
+    cache
+        A folder of its own for files that clients fetch, made if need be; None: the system's.
+
+    Raises
+    ------
+    FolderError
+        The keys or the folder cannot be made.
+    """
+    own = keys.selector(number).resolve()
     told = {
         "FEDOTA_SELECTOR_INDEX": str(number),
         "FEDOTA_SELECTOR_PROBLEM_ID": keys.problem_id,
-        "FEDOTA_SELECTOR_COORDINATOR_ADDRESS": ports.coordinator_address,
-        "FEDOTA_SELECTOR_LISTEN": ports.selector_listen(number),
+        "FEDOTA_SELECTOR_COORDINATOR_ADDRESS": f"{reach.coordinator}:{ports.coordinator}",
+        "FEDOTA_SELECTOR_LISTEN": f"{reach.outside(ports.host)}:{ports.selectors[number - 1]}",
         "FEDOTA_SELECTOR_PUBLIC_ADDRESS": ports.selector_address(number),
-        "FEDOTA_SELECTOR_KEYS": str(keys.selector(number).resolve()),
+        "FEDOTA_SELECTOR_KEYS": str(own),
     }
-    return ServerSpec(selector_called(number), Role.SELECTOR, told, start_timeout_s)
+    writes: tuple[Path, ...] = ()
+    if cache is not None:
+        writes = (_made(cache.resolve()),)
+        told["FEDOTA_SELECTOR_CACHE_FOLDER"] = str(writes[0])
+    return ServerSpec(
+        selector_called(number),
+        Role.SELECTOR,
+        told,
+        start_timeout_s,
+        reads=(own,),
+        writes=writes,
+    )
 
 
 def refuse_taken(port: int, kept_for: str, kept_in: Path) -> None:
@@ -97,3 +170,14 @@ def refuse_taken(port: int, kept_for: str, kept_in: Path) -> None:
             "that one, or remove the file, so that new ports are chosen (invites that name the "
             "old ones must then be made again)."
         )
+
+
+def _made(folder: Path) -> Path:
+    """Make a folder that a server writes to: what runs it may not be able to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise FolderError(
+            f"{folder} cannot be made ({error.strerror}): check the folder's owner and free space."
+        ) from error
+    return folder

@@ -34,6 +34,7 @@ from fedota_server.spawners.docker_place import (
 from fedota_server.spawners.engine import ContainerPlan, ContainerState, Engine
 from fedota_server.spawners.environment import container_environment
 from fedota_server.spawners.log_file import last_lines
+from fedota_server.spawners.mounts import mounts
 from fedota_server.spawners.rotating_log import RotatingLog
 from fedota_server.spawners.server_container import fingerprint, published_port, ready_address
 from fedota_server.spawners.start_failure import (
@@ -231,6 +232,7 @@ class DockerSpawner(Spawner):
     def _server_plan(self, spec: ServerSpec) -> ContainerPlan:
         place, limits = self._place, self._place.limits_of(spec.role)
         port = published_port(spec)
+        reads, writes = mounts(spec.reads, spec.writes)
         return ContainerPlan(
             name=self._container(spec.name),
             image=place.images[spec.role],
@@ -245,8 +247,8 @@ class DockerSpawner(Spawner):
             networks=dict.fromkeys(self._networks.names_of(spec.role), (spec.name,)),
             publish=(port,) if port else (),
             publish_on=place.publish_on,
-            reads=[str(path) for path in spec.reads],
-            writes=[str(path) for path in spec.writes],
+            reads=reads,
+            writes=writes,
             memory_bytes=limits.memory_bytes,
             cpus=limits.cpus,
             pids=limits.pids,
@@ -255,6 +257,7 @@ class DockerSpawner(Spawner):
 
     def _make_job(self, name: str, spec: JobSpec) -> None:
         place, limits = self._place, self._place.limits_of(spec.role)
+        reads, writes = mounts(spec.reads, spec.writes)
         self._engine.create(
             ContainerPlan(
                 name=name,
@@ -263,8 +266,8 @@ class DockerSpawner(Spawner):
                 command=spec.arguments,
                 environment=self._told(spec),
                 user=place.user,
-                reads=[str(path) for path in spec.reads],
-                writes=[str(path) for path in spec.writes],
+                reads=reads,
+                writes=writes,
                 memory_bytes=spec.memory_limit_bytes or limits.memory_bytes,
                 cpus=limits.cpus,
                 pids=limits.pids,

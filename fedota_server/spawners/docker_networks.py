@@ -10,7 +10,7 @@ from fedota_server.spawners.engine import Engine
 
 # A bridge without an address of the host's: a container on an internal network would otherwise
 # reach every port of the host through it.
-_UNREACHING = {"com.docker.network.bridge.inhibit_ipv4": "true"}
+UNREACHING = {"com.docker.network.bridge.inhibit_ipv4": "true"}
 # Selectors publish a port here, hear nobody of their kind, and get no answer from outside.
 _DOORS = {
     "com.docker.network.bridge.enable_ip_masquerade": "false",
@@ -73,7 +73,7 @@ class ProblemNetworks:
             name,
             self._place.labels,
             internal=not doors,
-            options=_DOORS if doors else _UNREACHING,
+            options=_DOORS if doors else UNREACHING,
         )
 
     def connect_webserver(self, engine: Engine, role: Role) -> None:

@@ -52,7 +52,7 @@ class JobDesk:
     home
         The platform's folder.
     spawner
-        Makes what runs the jobs of a problem; it is closed after each.
+        Makes what runs the jobs of a problem; it is released after each.
     clock
         Seconds since 1970.
     """
@@ -155,8 +155,11 @@ class JobDesk:
                 self._woken.set()
 
     async def _do(self, job: JobRow, progress: JobProgress) -> JobOutcome:
-        async with self._spawner(problem_folder(self._home, job.problem_id)) as spawner:
+        spawner = self._spawner(problem_folder(self._home, job.problem_id))
+        try:
             return await self._work.carry_out(job, JobRunner(spawner, self._limits), progress)
+        finally:
+            await spawner.release()  # servers of the same problem go on
 
     def _finish(self, job: JobRow, steps: Sequence[str], working: asyncio.Task[JobOutcome]) -> None:
         """Write down how a job ended; a defect ends one job, not the desk."""

@@ -107,7 +107,12 @@ class JobWork:
         out.mkdir()
         with progress.step("Keras loads the model"):
             await in_thread(_link_model, folder, model, sha256)
-            await jobs.client("inspect", "--model", as_argument(model), "--out", as_argument(out))
+            await jobs.client(
+                "inspect",
+                *("--model", as_argument(model), "--out", as_argument(out)),
+                reads=(model,),
+                writes=(out,),
+            )
         manifest, layers = await in_thread(self._take_over_model, job, folder, out, sha256)
         progress.say(f"Keras loaded the model: {len(layers)} layers")
         return JobOutcome(f"The model is fine: {len(manifest.arrays)} arrays will be federated.")
@@ -166,7 +171,9 @@ class JobWork:
         metrics = await run.run(jobs, step=progress.step, say=progress.say)
         if test_file:
             with progress.step("your test file is scored"):
-                _, scored = await _score_table(jobs, place, run.aggregated, folder.test_path)
+                _, scored = await _score_table(
+                    jobs, place, problem, run.aggregated, folder.test_path, place / "test-scored"
+                )
             progress.say(f"your test file was scored ({metrics_words(scored)})")
         await in_thread(self._note_dry_run, job.problem_id, of)
         return JobOutcome("The dry run passed.", {"metrics": metrics})
@@ -210,7 +217,12 @@ class JobWork:
             return JobOutcome("This round's model was scored before a roll-back led to it.")
         with progress.step(f"the model of round {key.server_round} is scored"):
             examples, metrics = await _score_table(
-                jobs, folder.folder, place / "arrays.safetensors", folder.test_path
+                jobs,
+                folder.folder,
+                await in_thread(folder.problem),
+                place / "arrays.safetensors",
+                folder.test_path,
+                place / "scored",
             )
         await in_thread(self._keep_score, job.problem_id, folder, key, float(examples), metrics)
         progress.say(f"round {key.server_round}: {metrics_words(metrics)}")
@@ -251,15 +263,19 @@ class JobWork:
 
 
 async def _score_table(
-    jobs: JobRunner, problem_dir: Path, arrays: Path, table: Path
+    jobs: JobRunner, problem_dir: Path, problem: Problem, arrays: Path, table: Path, place: Path
 ) -> tuple[int, dict[str, float]]:
-    out = arrays.with_name("test-score.json")
+    """Score arrays in the problem's model on a table; `place` is made for the result."""
+    await in_thread(place.mkdir)
+    out = place / "score.json"
     await jobs.client(
         "score",
         *("--problem", as_argument(problem_dir)),
         *("--arrays", as_argument(arrays)),
         *("--data", as_argument(table)),
         *("--out", as_argument(out)),
+        reads=(problem_dir / PROBLEM_FILE, problem_dir / problem.model_file, arrays, table),
+        writes=(place,),
     )
     return read_score(out)
 

@@ -12,9 +12,6 @@ from typing import Any
 
 from fedota_server.authority import PlatformHome
 from fedota_server.problem_folder import ProblemFolder
-from fedota_server.spawners.kept import KeptProcessSpawner
-from fedota_server.spawners.lifeline import Lifeline
-from fedota_server.spawners.process import ProcessSpawner
 from fedota_server.webserver.accounts import Accounts
 from fedota_server.webserver.audit import Audit
 from fedota_server.webserver.database import Database
@@ -30,6 +27,7 @@ from fedota_server.webserver.round_door import RoundDoor
 from fedota_server.webserver.round_service import RoundService
 from fedota_server.webserver.server_rows import ServerRows
 from fedota_server.webserver.settings import WebserverSettings
+from fedota_server.webserver.spawning import make_spawning
 from fedota_server.webserver.status_service import StatusService
 from fedota_server.webserver.supervisor import Supervisor
 from fedota_server.webserver.threads import in_thread
@@ -56,12 +54,8 @@ class Platform:
         self.audit = Audit(self.database)
         self.accounts = Accounts(self.database, settings=settings)
         self.problems = Problems(self.database, settings, self.home, wake=self.wake)
-        self.jobs = JobDesk(
-            self.database,
-            settings,
-            self.home,
-            spawner=lambda folder: ProcessSpawner(folder.logs),
-        )
+        self.spawning = make_spawning(settings)
+        self.jobs = JobDesk(self.database, settings, self.home, spawner=self.spawning.job_spawner)
         self.supervisor: Supervisor | None = None
         self.memberships = Memberships(
             self.database, self.home, round_address=self.round_address, wake=self.wake
@@ -74,7 +68,7 @@ class Platform:
         Raises
         ------
         UsageError
-            The database's URL names none.
+            The database's URL names none, or the spawner is not to be had.
         """
         return cls(settings)
 
@@ -91,7 +85,7 @@ class Platform:
 
     def round_address(self) -> str:
         """Return where data holders reach the webserver's fl_round service."""
-        return self.ports.round_address(self.settings.public_host)
+        return self.ports.round_address(self.settings.public_host, self.settings.front_port)
 
     def wake(self) -> None:
         """Have whatever follows the database look at it now; any thread may call it."""
@@ -110,7 +104,7 @@ class Platform:
         """
         _allow_many_connections()
         await in_thread(self._prepare)
-        with contextlib.closing(self.database), contextlib.closing(Lifeline()) as lifeline:
+        with contextlib.closing(self.database), contextlib.closing(self.spawning):
             writer = EventWriter(self.database, self.wake)
             with contextlib.closing(writer):
                 status = StatusService(self.database, writer, self.live)
@@ -119,12 +113,14 @@ class Platform:
                 rounds = RoundService(
                     self.database, RoundDoor(self.database, self._folder), self.wake
                 )
-                round_listen = self.ports.round_listen(self.settings.public_host)
+                reach = self.spawning.reach
+                status_listen = self.ports.status_listen(reach)
+                round_listen = self.ports.round_listen(reach, self.settings.public_host)
                 async with (
-                    status.serving(self.ports.status_address, identity, ca_pem),
+                    status.serving(status_listen, identity, ca_pem),
                     rounds.serving(round_listen, identity, ca_pem),
                 ):
-                    self.supervisor = self._supervisor(status, lifeline)
+                    self.supervisor = self._supervisor(status)
                     async with _background(self.supervisor.run(), self.jobs.run()):
                         yield
 
@@ -137,20 +133,16 @@ class Platform:
     def _folder(self, problem_id: str) -> ProblemFolder:
         return problem_folder(self.home, problem_id)
 
-    def _supervisor(self, status: StatusService, lifeline: Lifeline) -> Supervisor:
-        keep_servers = self.settings.keep_servers
+    def _supervisor(self, status: StatusService) -> Supervisor:
+        reach = self.spawning.reach
         return Supervisor(
             ServerRows(self.database),
-            ProblemSpecs(self.home, self.settings, self.ports.status_address),
+            ProblemSpecs(self.home, self.settings, self.ports.status_address(reach), reach),
             status,
             self.live,
             folder_of=self._folder,
-            spawner_of=lambda folder: KeptProcessSpawner(
-                folder.state / "servers",
-                folder.logs,
-                lifeline=None if keep_servers else lifeline,
-            ),
-            keep_servers=keep_servers,
+            spawning=self.spawning,
+            keep_servers=self.settings.keep_servers,
         )
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from fedota_proto.credential import write_secret
 from fedota_proto.errors import FolderError
-from fedota_server.ports import EVERYWHERE, LOOPBACK, Ports, free_ports, is_loopback
+from fedota_server.ports import Ports, free_ports
+from fedota_server.spawners.spawning import Reach
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class PlatformPorts:
     Parameters
     ----------
     status
-        Port of the status service, on loopback.
+        Port of the status service.
     round
         Port of the fl_round service of problems whose selectors do not run.
     """
@@ -31,20 +32,30 @@ class PlatformPorts:
     status: int
     round: int
 
-    @property
-    def status_address(self) -> str:
-        """Where coordinators report."""
-        return f"{LOOPBACK}:{self.status}"
+    def status_listen(self, reach: Reach) -> str:
+        """Return where the status service listens."""
+        return f"{reach.listen}:{self.status}"
 
-    def round_listen(self, public_host: str) -> str:
+    def status_address(self, reach: Reach) -> str:
+        """Return where coordinators report."""
+        return f"{reach.webserver}:{self.status}"
+
+    def round_listen(self, reach: Reach, public_host: str) -> str:
         """Return where the fl_round service listens: loopback alone if the host is loopback."""
-        host = LOOPBACK if is_loopback(public_host) else EVERYWHERE
-        return f"{host}:{self.round}"
+        return f"{reach.outside(public_host)}:{self.round}"
 
-    def round_address(self, public_host: str) -> str:
-        """Return where data holders reach the fl_round service."""
+    def round_address(self, public_host: str, front: int = 0) -> str:
+        """Return where data holders reach the fl_round service.
+
+        Parameters
+        ----------
+        public_host
+            How they reach this machine.
+        front
+            Port of the proxy that passes it through; 0 for none.
+        """
         host = f"[{public_host}]" if ":" in public_host else public_host
-        return f"{host}:{self.round}"
+        return f"{host}:{front or self.round}"
 
 
 def platform_ports(home: Path, *, round_port: int = 0) -> PlatformPorts:

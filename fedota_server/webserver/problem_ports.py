@@ -24,6 +24,7 @@ class ProblemPorts:
     def __init__(self, home: PlatformHome, settings: WebserverSettings) -> None:
         self._problems = home.folder / "problems"
         self._host = settings.public_host
+        self._front = settings.front_port
         span = settings.selector_port_range
         self._span = (span.start, span.stop - 1)
         self._lock = Lock()
@@ -37,10 +38,16 @@ class ProblemPorts:
             A file is damaged or cannot be written; no ports are free.
         """
         own = Ports.load(folder.ports_path)
-        if own is not None and len(own.selectors) >= selectors and own.host == self._host:
+        if (
+            own is not None
+            and len(own.selectors) >= selectors
+            and (own.host, own.front) == (self._host, self._front)
+        ):
             return own
         with self._lock:
             others = self._problems.glob("*/.fedota/ports.json")
             kept = [Ports.load(path) for path in others if path != folder.ports_path]
             taken: frozenset[int] = frozenset().union(*(ports.all for ports in kept if ports))
-            return folder.ports(selectors, self._host, taken=taken, span=self._span)
+            return folder.ports(
+                selectors, self._host, front=self._front, taken=taken, span=self._span
+            )

@@ -9,11 +9,13 @@ from fedota_server.server_specs import (
     COORDINATOR,
     coordinator_settings,
     coordinator_spec,
+    problem_files,
     refuse_taken,
     selector_called,
     selector_spec,
 )
 from fedota_server.spawners.base import ServerSpec
+from fedota_server.spawners.spawning import Reach
 from fedota_server.webserver.problem_ports import ProblemPorts
 from fedota_server.webserver.settings import WebserverSettings
 
@@ -29,15 +31,18 @@ class ProblemSpecs:
         The webserver's.
     status_address
         Where coordinators report.
+    reach
+        Where servers listen.
     """
 
     def __init__(
-        self, home: PlatformHome, settings: WebserverSettings, status_address: str
+        self, home: PlatformHome, settings: WebserverSettings, status_address: str, reach: Reach
     ) -> None:
         self._home = home
         self._ports = ProblemPorts(home, settings)
         self._start_timeout_s = settings.start_timeout_s
         self._status_address = status_address
+        self._reach = reach
 
     def names(self, selectors: int) -> list[str]:
         """Name the servers of a problem with so many selectors."""
@@ -57,7 +62,7 @@ class ProblemSpecs:
 
         Raises
         ------
-        FolderError
+        FolderError, ProblemFileError
             The folder is damaged, or changed after the training began.
         ServerStartError
             Its port is taken.
@@ -67,17 +72,26 @@ class ProblemSpecs:
         keys = folder.keys(self._home.authority())
         number = 0 if name == COORDINATOR else int(name.rpartition("-")[2])
         ports = self._ports.keep(folder, number)
-        if starting:
+        if starting and self._reach.own_ports:
             port = ports.selectors[number - 1] if number else ports.coordinator
             refuse_taken(port, name, folder.ports_path)
         if number:
-            return selector_spec(keys, ports, number, start_timeout_s=self._start_timeout_s)
+            return selector_spec(
+                keys,
+                ports,
+                number,
+                start_timeout_s=self._start_timeout_s,
+                reach=self._reach,
+                cache=folder.state / "cache" / name,
+            )
         return coordinator_spec(
             folder,
             ports,
             coordinator_settings(folder),
             status_address=self._status_address,
             start_timeout_s=self._start_timeout_s,
+            reach=self._reach,
+            reads=problem_files(folder),
         )
 
 

@@ -10,15 +10,16 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
 
-from fedota_server.settings import FedotaSettings
+from fedota_server.webserver.container_settings import ContainerSettings
 
 _URL = r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$"
 
 
-class WebserverSettings(FedotaSettings):
+class WebserverSettings(ContainerSettings):
     """What ``fedota up`` is told, from ``FEDOTA_*`` variables; none is needed on an empty machine.
 
-    The folder, the limits of jobs and of starts are those of every ``fedota`` command.
+    The folder, the limits of jobs and of starts are those of every ``fedota`` command; what runs
+    the servers stands in `ContainerSettings`.
     """
 
     model_config = SettingsConfigDict(env_prefix="FEDOTA_", frozen=True, validate_default=True)
@@ -26,9 +27,6 @@ class WebserverSettings(FedotaSettings):
     database_url: SecretStr = Field(
         default=SecretStr(""),
         description="postgresql://… or sqlite:///…; empty: fedota.db in the platform's folder.",
-    )
-    spawner: Literal["process"] = Field(
-        default="process", description="What runs the servers: processes of this machine."
     )
     web_host: str = Field(
         default="127.0.0.1",
@@ -67,6 +65,13 @@ class WebserverSettings(FedotaSettings):
         default="127.0.0.1",
         pattern=r"^[^\s/]+$",
         description="Name or address by which data holders reach this machine.",
+    )
+    front_port: int = Field(
+        default=0,
+        ge=0,
+        le=65_535,
+        description="Port of the proxy in front that passes selectors' and the webserver's gRPC "
+        "through by server name, for data holders who reach no other; 0: none, each has its own.",
     )
     selector_ports: str = Field(
         default="20000-29999",

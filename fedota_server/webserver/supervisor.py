@@ -8,9 +8,9 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping
 
-from fedota_proto.errors import DatabaseError
+from fedota_proto.errors import DatabaseError, ServerStartError
 from fedota_server.problem_folder import ProblemFolder
-from fedota_server.spawners.base import Spawner
+from fedota_server.spawners.spawning import Spawning
 from fedota_server.webserver.lingering import Lingering
 from fedota_server.webserver.live import Live
 from fedota_server.webserver.problem_keeper import ProblemKeeper
@@ -42,7 +42,7 @@ class Supervisor:
         Knows how many clients are connected.
     folder_of
         The folder of a problem, by its id.
-    spawner_of
+    spawning
         Makes what runs the servers of a problem.
     keep_servers
         Whether servers go on when this ends.
@@ -58,7 +58,7 @@ class Supervisor:
         live: Live,
         *,
         folder_of: Callable[[str], ProblemFolder],
-        spawner_of: Callable[[ProblemFolder], Spawner],
+        spawning: Spawning,
         keep_servers: bool,
         lingering: Lingering | None = None,
     ) -> None:
@@ -67,12 +67,13 @@ class Supervisor:
         self._status = status
         self._live = live
         self._folder_of = folder_of
-        self._spawner_of = spawner_of
+        self._spawning = spawning
         self._keep_servers = keep_servers
         self._lingering = lingering or Lingering()
         self._keepers: dict[str, tuple[ProblemKeeper, asyncio.Task[None]]] = {}
         self._gate = asyncio.Semaphore(_STARTS_AT_ONCE)
         self._woken = asyncio.Event()
+        self._swept = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def wake(self) -> None:
@@ -103,6 +104,8 @@ class Supervisor:
     async def _look(self) -> None:
         asked_at = asyncio.get_running_loop().time()
         wishes = {wish.problem_id: wish for wish in await in_thread(self._rows.wishes)}
+        if not self._swept:
+            await self._sweep(wishes)
         await self._status.deliver()
         for problem_id, wish in wishes.items():
             keeper = await self._keeper(problem_id)
@@ -110,6 +113,14 @@ class Supervisor:
             keeper.follow(names, wish.known, asked_at)
             await self._rest_if_over(wish, asked_at)
         await self._tidy(wishes, asked_at)
+
+    async def _sweep(self, wishes: Mapping[str, Wish]) -> None:
+        """Have removed what an earlier webserver left and nobody wants any more."""
+        self._swept = True
+        try:
+            await self._spawning.sweep({*wishes, *self._keepers})
+        except ServerStartError as error:
+            logger.warning("what was left over cannot be removed: %s", error.public_message)
 
     async def _rest_if_over(self, wish: Wish, now: float) -> None:
         if not (wish.wanted and wish.completed) or wish.has_commands:
@@ -132,7 +143,12 @@ class Supervisor:
             await self._let_go(problem_id)
         folder = self._folder_of(problem_id)
         keeper = ProblemKeeper(
-            problem_id, folder, self._spawner_of(folder), self._specs, self._rows, self._gate
+            problem_id,
+            folder,
+            self._spawning.spawner_of(folder),
+            self._specs,
+            self._rows,
+            self._gate,
         )
         task = asyncio.create_task(keeper.run(), name=f"servers of {problem_id}")
         self._keepers[problem_id] = (keeper, task)
@@ -156,7 +172,16 @@ class Supervisor:
             if problem_id not in wishes:
                 keeper.follow([], (), asked_at)
                 if keeper.at_rest:
-                    await self._let_go(problem_id)
+                    await self._clear_away(problem_id)
+
+    async def _clear_away(self, problem_id: str) -> None:
+        """End the keeping of a problem of which nothing runs, and remove what it ran in."""
+        keeper = await self._end(problem_id)
+        try:
+            await keeper.spawner.close()
+        except ServerStartError as error:
+            self._swept = False  # what is left goes with the next sweep
+            logger.warning("problem %s: %s", problem_id, error.public_message)
 
     async def _let_go(self, problem_id: str) -> None:
         """End the keeping of a problem; servers that can outlive it go on."""

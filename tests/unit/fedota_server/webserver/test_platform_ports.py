@@ -8,6 +8,7 @@ import pytest
 
 from fedota_proto.errors import FolderError
 from fedota_server.ports import Ports
+from fedota_server.spawners.spawning import IN_CONTAINERS, ON_THIS_MACHINE
 from fedota_server.webserver.platform_ports import PlatformPorts, platform_ports
 
 
@@ -48,11 +49,20 @@ def test_no_port_of_a_problem_is_chosen(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_addresses_follow_the_public_host() -> None:
     ports = PlatformPorts(20_003, 20_004)
-    assert ports.status_address == "127.0.0.1:20003"
+    assert ports.status_listen(ON_THIS_MACHINE) == "127.0.0.1:20003"
+    assert ports.status_address(ON_THIS_MACHINE) == "127.0.0.1:20003"
     assert ports.round_address("learning.example.org") == "learning.example.org:20004"
     assert ports.round_address("2001:db8::1") == "[2001:db8::1]:20004"
-    assert ports.round_listen("127.0.0.1") == "127.0.0.1:20004"
-    assert ports.round_listen("learning.example.org") == "0.0.0.0:20004"
+    assert ports.round_address("learning.example.org", 443) == "learning.example.org:443"
+    assert ports.round_listen(ON_THIS_MACHINE, "127.0.0.1") == "127.0.0.1:20004"
+    assert ports.round_listen(ON_THIS_MACHINE, "learning.example.org") == "0.0.0.0:20004"
+
+
+def test_in_a_container_others_must_reach_what_listens() -> None:
+    ports = PlatformPorts(20_003, 20_004)
+    assert ports.status_listen(IN_CONTAINERS) == "0.0.0.0:20003"
+    assert ports.status_address(IN_CONTAINERS) == "webserver:20003"
+    assert ports.round_listen(IN_CONTAINERS, "127.0.0.1") == "0.0.0.0:20004"
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"status": 70000, "round": 1}'])

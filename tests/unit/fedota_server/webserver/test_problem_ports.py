@@ -42,3 +42,15 @@ def test_another_public_host_is_taken_over(tmp_path: Path) -> None:
     after = book(tmp_path, public_host="learning.example.org").keep(problem, 1)
     assert after.host == "learning.example.org"
     assert after.selectors == before.selectors
+
+
+def test_a_proxy_in_front_takes_the_place_of_the_selectors_own_ports(tmp_path: Path) -> None:
+    problem = folder(tmp_path, 1)
+    before = book(tmp_path, public_host="learning.example.org").keep(problem, 2)
+    fronted = book(tmp_path, public_host="learning.example.org", front_port="443")
+    after = fronted.keep(problem, 2)
+    assert after.selectors == before.selectors
+    addresses = {after.selector_address(number) for number in (1, 2)}
+    assert addresses == {"learning.example.org:443"}
+    assert Ports.load(problem.ports_path) == after
+    assert before.selector_address(1) == f"learning.example.org:{before.selectors[0]}"

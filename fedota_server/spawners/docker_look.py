@@ -1,0 +1,81 @@
+"""What a Docker engine lacks for a platform's servers and jobs."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+
+from fedota_proto.errors import ServerStartError
+from fedota_server.spawners.docker_networks import UNREACHING
+from fedota_server.spawners.docker_place import PLATFORM_LABEL
+from fedota_server.spawners.engine import Engine
+from fedota_server.spawners.platform_place import PlatformPlace
+from fedota_server.spawners.spawning import Fault
+
+
+def look_at_engine(
+    open_engine: Callable[[], Engine], place: PlatformPlace
+) -> tuple[str, list[Fault]]:
+    """Look at the engine, its images, the webserver's own container, and make one network.
+
+    Parameters
+    ----------
+    open_engine
+        Reaches it.
+    place
+        The platform's.
+
+    Returns
+    -------
+    str, list of Fault
+        What answers; and what is wrong.
+    """
+    said = f"the Docker engine at {place.engine}"
+    try:
+        engine = open_engine()
+    except ServerStartError as error:
+        return said, [_fault(error)]
+    return said, [*_images(engine, place), *_webserver(engine, place), *_networks(engine, place)]
+
+
+def _images(engine: Engine, place: PlatformPlace) -> Iterator[Fault]:
+    for image in sorted(set(place.images.values())):
+        try:
+            engine.image_id(image)
+        except ServerStartError as error:
+            yield _fault(error)
+
+
+def _webserver(engine: Engine, place: PlatformPlace) -> Iterator[Fault]:
+    """Coordinators meet the webserver on networks without a way to the host."""
+    try:
+        found = engine.state(place.webserver)
+    except ServerStartError as error:
+        yield _fault(error)
+        return
+    if found is None or not found.running:
+        yield Fault(
+            f"no container called {place.webserver} runs, in which coordinators look for the "
+            "webserver",
+            "Start the platform by docker/compose.yaml, or set FEDOTA_PLATFORM to its name there.",
+        )
+
+
+def _networks(engine: Engine, place: PlatformPlace) -> Iterator[Fault]:
+    """Make a network as a problem has them: the engine may have no addresses left."""
+    name = f"{place.platform}-trial-{secrets.token_hex(4)}"
+    try:
+        engine.make_network(
+            name, {PLATFORM_LABEL: place.platform}, internal=True, options=UNREACHING
+        )
+        engine.remove_network(name)
+    except ServerStartError as error:
+        yield _fault(error)
+
+
+def _fault(error: ServerStartError) -> Fault:
+    """Divide a sentence into what is wrong and what to do."""
+    what, _, remedy = error.public_message.partition(": ")
+    if not remedy:
+        return Fault(what, "Do what the sentence before says.")
+    return Fault(what, remedy[:1].upper() + remedy[1:])

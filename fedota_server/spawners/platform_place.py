@@ -1,0 +1,56 @@
+"""What all problems of a platform of containers have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fedota_server.problem_folder import ProblemFolder
+from fedota_server.spawners.base import Role
+from fedota_server.spawners.docker_place import ContainerLimits, DockerPlace
+
+SOCKET = "unix:///var/run/docker.sock"
+
+
+@dataclass(frozen=True)
+class PlatformPlace:
+    """Where a platform's containers are.
+
+    Parameters
+    ----------
+    engine
+        Address of the engine's socket.
+    platform
+        In the names and labels of everything.
+    images, limits
+        For each role.
+    user
+        ``uid:gid`` that the containers run as, which the platform's files belong to.
+    publish_on
+        Address of the host that selectors' ports are published on.
+    """
+
+    engine: str
+    platform: str
+    images: Mapping[Role, str]
+    limits: Mapping[Role, ContainerLimits]
+    user: str
+    publish_on: str
+
+    @property
+    def webserver(self) -> str:
+        """The webserver's own container, by whose name it is found also after an upgrade."""
+        return f"{self.platform}-webserver"
+
+    def of_problem(self, folder: ProblemFolder) -> DockerPlace:
+        """Narrow it to one problem, whose folder bears its id."""
+        return DockerPlace(
+            platform=self.platform,
+            problem_id=folder.folder.name,
+            images=self.images,
+            user=self.user,
+            logs=folder.logs,
+            publish_on=self.publish_on,
+            webserver=self.webserver,
+            limits=self.limits,
+        )
