@@ -87,6 +87,7 @@ class SwarmSpawner(Spawner):
             raise runs_already(spec.name)
         self._starting.add(spec.name)
         try:
+            await self._call(self._services.refuse_foreign, spec.name)
             found = await self._standing(spec.name)
             if found.life in (Life.WAITING, Life.RUNNING):
                 raise runs_already(spec.name)

@@ -8,6 +8,8 @@ from typing import Any
 
 from fedota_server.spawners.engine import ContainerPlan
 
+# A folder that every Debian image has and anybody may write to; a volume there keeps its mode.
+SCRATCH = "/var/tmp"  # noqa: S108
 NOWHERE = "node.id==nowhere"
 RESTART_DELAY_S = 5.0
 _NANO = 1_000_000_000
@@ -42,6 +44,8 @@ class ServicePlan:
         of the node, whatever `publish_on` says.
     secrets, configs
         What Swarm carries to the node.
+    scratch
+        Whether it has a volume of its own on the node's disk at `SCRATCH`, gone with the task.
     constraints
         What must hold of a node.
     spread
@@ -53,6 +57,7 @@ class ServicePlan:
     container: ContainerPlan
     secrets: Sequence[Carried] = ()
     configs: Sequence[Carried] = ()
+    scratch: bool = False
     constraints: Sequence[str] = ()
     spread: Sequence[str] = ()
     stop_grace_s: float = 10.0
@@ -136,6 +141,7 @@ def _container_spec(plan: ServicePlan) -> dict[str, Any]:
         "Mounts": [
             *(_bind(path, read_only=True) for path in container.reads),
             *(_bind(path, read_only=False) for path in container.writes),
+            *([{"Type": "volume", "Target": SCRATCH}] if plan.scratch else []),
             {
                 "Type": "tmpfs",
                 "Target": "/tmp",  # noqa: S108

@@ -17,8 +17,10 @@ from fedota_server.spawners.swarm_engine import LogLine, SwarmEngine
 from fedota_server.spawners.swarm_files import CarriedFiles, carried, read
 from fedota_server.spawners.swarm_networks import SwarmNetworks
 from fedota_server.spawners.swarm_place import SwarmPlace
-from fedota_server.spawners.swarm_plan import Carried, ServicePlan
+from fedota_server.spawners.swarm_plan import SCRATCH, Carried, ServicePlan
 from fedota_server.spawners.swarm_tasks import Life, Standing, TaskState, standing
+
+_CACHE = "FEDOTA_SELECTOR_CACHE_FOLDER"
 
 
 class SwarmServices:
@@ -75,15 +77,30 @@ class SwarmServices:
         """Let a coordinator reach the webserver."""
         self._networks.connect_webserver(self.engine, role)
 
+    def refuse_foreign(self, name: str) -> None:
+        """Let pass a server whose service's name nobody else has.
+
+        Raises
+        ------
+        ServerStartError
+            Somebody's service is called so.
+        """
+        service = self._place.service(name)
+        found = self.engine.service_labels(service)
+        own = self._place.containers.labels
+        if found is not None and any(found.get(label) != value for label, value in own.items()):
+            raise ServerStartError(
+                f"There is a service {service} that is not this platform's: rename or remove it."
+            )
+
     def make(self, spec: ServerSpec) -> None:
         """Make a server's networks, secrets and service; what failed leaves no service.
 
         Raises
         ------
         ServerStartError
-            The engine refuses, a file cannot be read, or the name is somebody else's.
+            The engine refuses, or a file cannot be read.
         """
-        self._refuse_foreign(spec.name)
         files = carried(spec.reads, self._place.keys)
         self.remove(spec.name)
         try:
@@ -117,21 +134,15 @@ class SwarmServices:
         self.engine.remove_carried(labels)
         self._networks.remove(self.engine)
 
-    def _refuse_foreign(self, name: str) -> None:
-        service = self._place.service(name)
-        found = self.engine.service_labels(service)
-        own = self._place.containers.labels
-        if found is not None and any(found.get(label) != value for label, value in own.items()):
-            raise ServerStartError(
-                f"There is a service {service} that is not this platform's: rename or remove it."
-            )
-
     def _plan(self, spec: ServerSpec, files: CarriedFiles) -> ServicePlan:
         place = self._place.containers
         limits = place.limits_of(spec.role)
         hosts = self._hosts(spec.role)
         port = published_port(spec)
-        at_home = (files.mounts or spec.writes) and not self._place.shared
+        # What a selector writes is needed no longer than its process, and not elsewhere.
+        scratch = spec.role is Role.SELECTOR and bool(spec.writes)
+        writes = () if scratch else spec.writes
+        at_home = (files.mounts or writes) and not self._place.shared
         pinned = (f"node.id=={self.engine.node_id}",) if at_home else ()
         return ServicePlan(
             container=ContainerPlan(
@@ -148,7 +159,7 @@ class SwarmServices:
                 networks=dict.fromkeys(self._networks.names_of(spec.role), (spec.name,)),
                 publish=(port,) if port else (),
                 reads=[str(path) for path in files.mounts],
-                writes=[str(path) for path in spec.writes],
+                writes=[str(path) for path in writes],
                 memory_bytes=limits.memory_bytes,
                 cpus=limits.cpus,
                 pids=limits.pids,
@@ -156,6 +167,7 @@ class SwarmServices:
             ),
             secrets=self._carry(spec.name, files.secrets, self.engine.create_secret),
             configs=self._carry(spec.name, files.configs, self.engine.create_config),
+            scratch=scratch,
             constraints=(*self._place.constraints, *pinned),
             spread=self._place.spread,
             stop_grace_s=self._place.stop_grace_s,
@@ -183,6 +195,8 @@ class SwarmServices:
 
     def _told(self, spec: ServerSpec) -> dict[str, str]:
         told = container_environment(self._environ, spec.role, spec.settings)
+        if _CACHE in told:
+            told[_CACHE] = SCRATCH
         # Swarm fills templates in, and there are none in what servers are told.
         return {name: value.replace("{{", '{{"{{"}}') for name, value in told.items()}
 
