@@ -182,10 +182,23 @@ def test_a_model_is_scored_and_trained_on_a_holders_data(place: Place, lab: Kera
     common = ("--problem", place.folder, "--data", place.data, "--out", out)
     assert lab.job("score", *common) == {}
     before = json.loads(out.read_text())
+    assert scored_on_upload(place, lab) == before
     assert lab.job("train", *common, "--epochs", "6", "--test", place.data) == {}
     after = json.loads(out.read_text())["together"]
     assert after["metrics"]["loss"] < before["metrics"]["loss"]
     assert 0 < after["examples"] < before["examples"]
+
+
+def scored_on_upload(place: Place, lab: KerasLab) -> Any:
+    """Score on the same examples as a setter uploads them: a table, arrays, or a zip."""
+    (upload,) = list(place.data.glob("*.csv")) + list(place.data.glob("*.npz")) or [
+        Path(shutil.make_archive(str(place.folder / "upload"), "zip", place.data))
+    ]
+    out = place.folder / "upload.json"
+    common = ("--problem", place.folder, "--data", upload, "--out", out)
+    assert lab.job("score", *common) == {}
+    assert not list(place.folder.glob("zip.*"))
+    return json.loads(out.read_text())
 
 
 def update_of(place: Place, **settings: str) -> tuple[dict[str, Any], Any]:

@@ -29,10 +29,14 @@ def show_models(platform: Platform, actor: Actor, view: ProblemView) -> None:
             "Its setter and the data holders who take part can download the trained model here."
         )
     if may(actor, Action.EDIT_PROBLEM, owner_id=view.owner_id) and view.status != Status.ARCHIVED:
-        show_test_file(platform, actor, view.problem_id, view.test_file)
+        show_test_file(platform, actor, view.problem_id, view.test_file, _kind(view))
     if view.model is not None:
         st.markdown("**What it is made of**")
         show_model(view.model)
+
+
+def _kind(view: ProblemView) -> str:
+    return view.problem.data.kind if view.problem is not None else ""
 
 
 def _round_words(server_round: int, newest: int) -> str:

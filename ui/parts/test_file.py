@@ -10,8 +10,16 @@ from ui.parts.told import say_after_rerun, told
 from ui.parts.words import plain
 from ui.upload_box import upload_box
 
+_FOLDERS = ("A zip of a folder for each class,", ".zip")
+_FORMS = {
+    "table": ("A CSV table", ".csv"),
+    "arrays": ("One file of arrays", ".npz"),
+    "images": _FOLDERS,
+    "text": _FOLDERS,
+}
 
-def show_test_file(platform: Platform, actor: Actor, problem_id: str, name: str) -> None:
+
+def show_test_file(platform: Platform, actor: Actor, problem_id: str, name: str, kind: str) -> None:
     """Show the file that there is, and a box for another.
 
     Parameters
@@ -22,10 +30,13 @@ def show_test_file(platform: Platform, actor: Actor, problem_id: str, name: str)
         Of the problem.
     name
         Of the file that is kept; empty: none.
+    kind
+        Of the problem's data; empty where that is not described yet.
     """
+    what, ending = _FORMS.get(kind, _FORMS["table"])
     st.markdown("**A test file of yours (optional)**")
     st.caption(
-        "A CSV table in the declared form. Each round's model is scored on it here; the file is "
+        f"{what} in the declared form. Each round's model is scored on it here; the file is "
         "never given to anybody, and data holders see the scores alone."
     )
     if name:
@@ -35,7 +46,7 @@ def show_test_file(platform: Platform, actor: Actor, problem_id: str, name: str)
                 platform.problems.remove_test_file(actor, problem_id)
                 say_after_rerun("The test file is removed.")
                 st.rerun()
-    label = "Replace the test file (.csv)" if name else "Upload a test file (.csv)"
-    if upload_box("test", problem_id, label, ".csv") is not None:
+    label = f"{'Replace the' if name else 'Upload a'} test file ({ending})"
+    if upload_box("test", problem_id, label, ending) is not None:
         say_after_rerun("The test file is here.")
         st.rerun()

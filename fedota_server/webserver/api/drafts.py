@@ -26,6 +26,7 @@ DraftAnswer: Any = answer_model(DraftView, "problem")
 _TOML = body_of("application/toml", "A problem.toml, or the part of it that is named.")
 _FILE = body_of("application/octet-stream", "The file's bytes.")
 _CSV = body_of("text/csv", "Some examples; the first row names the columns. It is not kept.")
+_TEST_FILE = body_of("application/octet-stream", "Examples in the declared form.")
 
 FileName = Annotated[
     str, Query(alias="name", min_length=1, max_length=200, description="How you call the file.")
@@ -169,7 +170,7 @@ async def upload_model(
     return JobId(job_id=job_id)
 
 
-@router.put("/{problem_id}/test-file", openapi_extra=_CSV)
+@router.put("/{problem_id}/test-file", openapi_extra=_TEST_FILE)
 async def upload_test_file(
     platform: ThePlatform,
     actor: Asker,
@@ -177,7 +178,10 @@ async def upload_test_file(
     request: Request,
     name: FileName = "test.csv",
 ) -> Done:
-    """Upload a private table on which each round's model is scored."""
+    """Upload private examples on which each round's model is scored.
+
+    A CSV table, an .npz file, or a zip of a folder for each class, by the kind of the data.
+    """
     await run_in_threadpool(platform.problems.draft, actor, problem_id)
     async with _received(request) as place:
         await run_in_threadpool(platform.problems.take_test_file, actor, problem_id, place, name)

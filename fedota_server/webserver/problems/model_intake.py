@@ -11,14 +11,15 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from fedota_proto.data_format import TableFormat
-from fedota_proto.errors import ConflictError, DataError, FolderError, ModelFileError
+from fedota_proto.data_format import KINDS, DataFormat
+from fedota_proto.errors import ConflictError, FolderError, ModelFileError
 from fedota_proto.model_file import ModelSummary, check_model_file
 from fedota_proto.units import size_words
+from fedota_server.problem_folder import ProblemFolder
 from fedota_server.webserver.audit import record
 from fedota_server.webserver.permissions import Action, Actor
 from fedota_server.webserver.problems.draft_content import MODEL_FILE, DraftContent
-from fedota_server.webserver.problems.held_out_table import check_test_table
+from fedota_server.webserver.problems.held_out_file import check_test_file
 from fedota_server.webserver.problems.use_cases import UseCases, find_problem, new_id
 from fedota_server.webserver.statuses import Status, refuse_unless
 from fedota_server.webserver.tables import JobRow, ProblemRow
@@ -99,7 +100,10 @@ class ModelIntake(UseCases):
         return job.id
 
     def take_test_file(self, actor: Actor, problem_id: str, upload: Path, name: str) -> None:
-        """Take in a private table on which each completed round's model is scored.
+        """Take in private examples on which each completed round's model is scored.
+
+        They come as a CSV table, an .npz file or a zip of a folder for each class, by the kind of
+        the problem's data.
 
         It can be given and replaced as long as the problem is not archived. It never leaves the
         platform, and nobody but the problem's setter and admins learns its name.
@@ -116,7 +120,7 @@ class ModelIntake(UseCases):
         ConflictError
             The problem's data is not described yet, or it is archived.
         DataError
-            It is no CSV table in the declared format.
+            It does not keep the declared format.
         FolderError
             It cannot be written.
         """
@@ -125,7 +129,8 @@ class ModelIntake(UseCases):
             with self._database.session() as session:
                 row = find_problem(session, actor, problem_id, Action.EDIT_PROBLEM)
             self._check_size(upload, shown)
-            check_test_table(upload, shown, _table_format(row))
+            data_format = _data_format(row)
+            check_test_file(upload, shown, data_format)
             with (
                 self._alone_in(problem_id),
                 self._database.session() as session,
@@ -133,7 +138,9 @@ class ModelIntake(UseCases):
             ):
                 row = self._with_test_file(session, actor, problem_id, shown)
                 session.flush()
-                _move(upload, self._folder(problem_id).test_path)
+                folder = self._folder(problem_id)
+                _move(upload, folder.test_path_of(data_format.kind))
+                _remove_test_files(folder, but=data_format.kind)
         self._wake()
 
     def remove_test_file(self, actor: Actor, problem_id: str) -> None:
@@ -141,7 +148,7 @@ class ModelIntake(UseCases):
         with self._alone_in(problem_id):
             with self._database.session() as session, session.begin():
                 self._with_test_file(session, actor, problem_id, "")
-            self._folder(problem_id).test_path.unlink(missing_ok=True)
+            _remove_test_files(self._folder(problem_id))
 
     def _with_test_file(
         self, session: Session, actor: Actor, problem_id: str, name: str
@@ -232,7 +239,7 @@ def _first_summary(summary: ModelSummary, size_bytes: int) -> dict[str, Any]:
     }
 
 
-def _table_format(row: ProblemRow) -> TableFormat:
+def _data_format(row: ProblemRow) -> DataFormat:
     problem = DraftContent(
         title="-",
         description="",
@@ -245,9 +252,14 @@ def _table_format(row: ProblemRow) -> TableFormat:
     ).problem()
     if problem is None:
         raise ConflictError("Describe the problem's data first: the test file must keep to it.")
-    if not isinstance(problem.data, TableFormat):
-        raise DataError("Only problems whose data are tables can have a test file: a CSV table.")
     return problem.data
+
+
+def _remove_test_files(folder: ProblemFolder, but: str = "") -> None:
+    for kind in KINDS:
+        path = folder.test_path_of(kind)
+        if not but or path != folder.test_path_of(but):
+            path.unlink(missing_ok=True)
 
 
 def _drop_queued(session: Session, problem_id: str, kind: str, now: float) -> None:

@@ -48,4 +48,4 @@ def show(platform: Platform, actor: Actor, draft: DraftView) -> None:
     if saved:
         save("who", act)
     st.divider()
-    show_test_file(platform, actor, pid, draft.test_file)
+    show_test_file(platform, actor, pid, draft.test_file, str(draft.data.get("kind", "")))

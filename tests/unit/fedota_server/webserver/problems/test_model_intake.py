@@ -150,6 +150,61 @@ def test_a_test_file_is_kept_replaced_and_removed(desk: WebDesk, setter: Actor) 
     assert not desk.folder(draft).test_path.exists()
 
 
+def zipped(*names: str) -> bytes:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as packed:
+        for name in names:
+            packed.writestr(name, "what it holds")
+    return inner.getvalue()
+
+
+IMAGES = {"kind": "images", "classes": ["cat", "dog"], "height": 8, "width": 8}
+ARRAYS = {
+    "kind": "arrays",
+    "arrays": [
+        {"name": "ecg", "shape": [10]},
+        {"name": "rhythm", "dtype": "int32", "shape": [], "classes": 5, "target": True},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("data", "kept", "good", "bad", "said"),
+    [
+        (IMAGES, "test.zip", zipped("cat/1.png", "dog/2.png"), zipped("1.png"), "in no class's"),
+        (
+            ARRAYS,
+            "test.npz",
+            zipped("ecg.npy", "rhythm.npy"),
+            zipped("ecg.npy"),
+            "no array 'rhythm'",
+        ),
+    ],
+)
+def test_examples_of_another_kind_are_a_test_file_too(
+    desk: WebDesk,
+    setter: Actor,
+    data: dict[str, object],
+    kept: str,
+    good: bytes,
+    bad: bytes,
+    said: str,
+) -> None:
+    draft = desk.filled(setter)
+    desk.problems.take_test_file(setter, draft, desk.upload(TEST_TABLE), "a.csv")
+    desk.problems.set_data(setter, draft, data)
+
+    for wrong, told in ((bad, said), (b"no zip", "is no")):
+        with pytest.raises(DataError, match=told):
+            desk.problems.take_test_file(setter, draft, desk.upload(wrong), "mine")
+    desk.problems.take_test_file(setter, draft, desk.upload(good), "mine")
+
+    assert [path.name for path in desk.folder(draft).test_folder.iterdir()] == [kept]
+    assert desk.folder(draft).test_path.read_bytes() == good
+    desk.problems.remove_test_file(setter, draft)
+    assert list(desk.folder(draft).test_folder.iterdir()) == []
+
+
 def test_the_test_files_name_is_the_setters_alone(
     desk: WebDesk, setter: Actor, holder: Actor
 ) -> None:
