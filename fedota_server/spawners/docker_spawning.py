@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from fedota_proto.errors import ServerStartError
 from fedota_server.problem_folder import ProblemFolder
@@ -28,11 +28,16 @@ class DockerSpawning(Spawning):
     ----------
     place
         The platform's.
+    reach_engine
+        Reaches the engine at an address.
     """
 
-    def __init__(self, place: PlatformPlace) -> None:
+    def __init__(
+        self, place: PlatformPlace, reach_engine: Callable[[str], Engine] = Engine
+    ) -> None:
         super().__init__(IN_CONTAINERS)
         self._place = place
+        self._reach_engine = reach_engine
         self._opened: Engine | None = None
         self._opening = threading.Lock()
 
@@ -63,7 +68,7 @@ class DockerSpawning(Spawning):
         """Reach the engine once; any thread may ask."""
         with self._opening:
             if self._opened is None:
-                self._opened = Engine(self._place.engine)
+                self._opened = self._reach_engine(self._place.engine)
             return self._opened
 
     def _sweep(self, kept: frozenset[str]) -> None:

@@ -38,6 +38,34 @@ class LogLine:
     text: bytes
 
 
+@dataclass(frozen=True)
+class Node:
+    """One of a Swarm's machines.
+
+    Parameters
+    ----------
+    id, hostname
+        Its own.
+    ready
+        Whether the managers reach it.
+    active
+        Whether it may be given work.
+    address
+        By which data holders reach it, as its label says; empty where none does.
+    """
+
+    id: str
+    hostname: str
+    ready: bool
+    active: bool
+    address: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """Whether servers may be started there."""
+        return self.ready and self.active
+
+
 class SwarmEngine(Engine):
     """The engine of a Swarm's manager.
 
@@ -87,20 +115,20 @@ class SwarmEngine(Engine):
                 return str(digest)
         return str(found["Id"])
 
-    def public_hosts(self) -> dict[str, str]:
-        """Return the addresses by which data holders reach nodes, as far as labels say so.
-
-        Returns
-        -------
-        dict
-            Values of the label ``io.fedota.address`` by the nodes' ids.
-        """
+    def nodes(self) -> list[Node]:
+        """List the Swarm's nodes."""
         with self._said("list the nodes of the Swarm"):
-            nodes = self._manager.nodes()
-        labelled = ((str(node["ID"]), node["Spec"].get("Labels") or {}) for node in nodes)
-        return {
-            node: str(labels[ADDRESS_LABEL]) for node, labels in labelled if ADDRESS_LABEL in labels
-        }
+            found = self._manager.nodes()
+        return [
+            Node(
+                id=str(one["ID"]),
+                hostname=str(one["Description"]["Hostname"]),
+                ready=one["Status"]["State"] == "ready",
+                active=one["Spec"]["Availability"] == "active",
+                address=str((one["Spec"].get("Labels") or {}).get(ADDRESS_LABEL, "")),
+            )
+            for one in found
+        ]
 
     def make_overlay(
         self, name: str, labels: Mapping[str, str], *, internal: bool, encrypted: bool
@@ -230,6 +258,17 @@ class SwarmEngine(Engine):
         with self._said(f"keep the configuration {target}"):
             made = self._manager.create_config(name, data, labels=dict(labels))
         return Carried(str(made["ID"]), name, target)
+
+    def carried_by(self, label: str, labels: Mapping[str, str]) -> set[str]:
+        """Return the values of one label that secrets and configurations with others have."""
+        filters = _filters(labels)
+        with self._said("list secrets and configurations"):
+            found = [
+                *self._manager.secrets(filters=filters),
+                *self._manager.configs(filters=filters),
+            ]
+        told = (one["Spec"].get("Labels") or {} for one in found)
+        return {str(one[label]) for one in told if label in one}
 
     def remove_carried(self, labels: Mapping[str, str]) -> None:
         """Remove the secrets and configurations with these labels, once no service has them."""

@@ -191,7 +191,10 @@ class SwarmServices:
         ]
 
     def _hosts(self, role: Role) -> dict[str, str]:
-        return self.engine.public_hosts() if role is Role.SELECTOR else {}
+        """Return by which address data holders reach each node that says so."""
+        if role is not Role.SELECTOR:
+            return {}
+        return {node.id: node.address for node in self.engine.nodes() if node.address}
 
     def _told(self, spec: ServerSpec) -> dict[str, str]:
         told = container_environment(self._environ, spec.role, spec.settings)

@@ -8,14 +8,14 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from fedota_server.settings import FedotaSettings
 from fedota_server.spawners.platform_place import SOCKET
+from fedota_server.webserver.swarm_settings import SwarmSettings
 
 _IMAGE = r"^[a-z0-9][A-Za-z0-9_./:@-]*$"
 _GIB = 1 << 30
 
 
-class ContainerSettings(FedotaSettings):
+class ContainerSettings(SwarmSettings):
     """What runs the servers and jobs, and what a container of each kind is and may use."""
 
     spawner: Literal["process", "docker", "swarm"] = Field(

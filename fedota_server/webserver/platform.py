@@ -111,7 +111,10 @@ class Platform:
                 identity = self.home.webserver_identity()
                 ca_pem = self.home.authority().pem
                 rounds = RoundService(
-                    self.database, RoundDoor(self.database, self._folder), self.wake
+                    self.database,
+                    RoundDoor(self.database, self._folder),
+                    self.wake,
+                    live=self.live,
                 )
                 reach = self.spawning.reach
                 status_listen = self.ports.status_listen(reach)

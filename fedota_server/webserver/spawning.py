@@ -12,6 +12,7 @@ from fedota_server.spawners.docker_spawning import DockerSpawning
 from fedota_server.spawners.platform_place import PlatformPlace
 from fedota_server.spawners.process_spawning import ProcessSpawning
 from fedota_server.spawners.spawning import Spawning
+from fedota_server.spawners.swarm_spawning import SwarmNodes, SwarmSpawning
 from fedota_server.webserver.settings import WebserverSettings
 
 
@@ -26,7 +27,7 @@ def make_spawning(settings: WebserverSettings) -> Spawning:
     if settings.spawner == "docker":
         return DockerSpawning(platform_place(settings))
     if settings.spawner == "swarm":
-        raise UsageError("Setting FEDOTA_SPAWNER: swarm is not built in yet; use docker.")
+        return SwarmSpawning(platform_place(settings), _swarm_nodes(settings))
     return ProcessSpawning(keep_servers=settings.keep_servers)
 
 
@@ -69,4 +70,13 @@ def platform_place(settings: WebserverSettings) -> PlatformPlace:
         },
         user=f"{os.geteuid()}:{os.getegid()}",
         publish_on=settings.publish_on or everywhere,
+    )
+
+
+def _swarm_nodes(settings: WebserverSettings) -> SwarmNodes:
+    return SwarmNodes(
+        constraints=tuple(settings.swarm_constraints.split()),
+        spread=tuple(settings.swarm_spread.split()),
+        shared=settings.swarm_storage == "shared",
+        encrypted=settings.swarm_encrypted,
     )

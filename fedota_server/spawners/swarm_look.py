@@ -1,0 +1,63 @@
+"""What a Swarm lacks for a platform's servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fedota_proto.errors import ServerStartError
+from fedota_server.spawners.base import Role
+from fedota_server.spawners.platform_place import PlatformPlace
+from fedota_server.spawners.spawning import Fault
+from fedota_server.spawners.swarm_engine import Node, SwarmEngine
+
+
+def look_at_swarm(engine: SwarmEngine, place: PlatformPlace, *, shared: bool) -> list[Fault]:
+    """Look at the nodes, and whether images can reach them.
+
+    Parameters
+    ----------
+    engine
+        The manager's.
+    place
+        The platform's.
+    shared
+        Whether the platform's folder is on shared storage.
+    """
+    try:
+        nodes = engine.nodes()
+        images = [
+            engine.pinned_image(place.images[role]) for role in (Role.COORDINATOR, Role.SELECTOR)
+        ]
+    except ServerStartError as error:
+        return [Fault(error.public_message, "Look at the Docker engine's log.")]
+    return list(_faults(nodes, images, engine.node_id, shared=shared))
+
+
+def _faults(nodes: list[Node], images: list[str], home: str, *, shared: bool) -> Iterator[Fault]:
+    usable = [node for node in nodes if node.usable]
+    if not usable:
+        yield Fault(
+            "no node of the Swarm is ready and active",
+            "Look at `docker node ls`; `docker node update --availability active NODE` takes one "
+            "up again.",
+        )
+    elif not shared and home not in {node.id for node in usable}:
+        yield Fault(
+            "coordinators stay on this node, which is drained",
+            "Make it active, or put the platform's folder on shared storage and set "
+            "FEDOTA_SWARM_STORAGE to shared.",
+        )
+    gone = sorted(node.hostname for node in nodes if not node.ready)
+    if gone:
+        yield Fault(
+            f"of the Swarm's nodes {', '.join(gone)} cannot be reached",
+            "Start them, or remove them with `docker node rm`.",
+            grave=False,
+        )
+    if len(usable) > 1 and any("@" not in image for image in images):
+        yield Fault(
+            "the images come from no registry, so each node must have them already",
+            "Push them to a registry and name them so in the settings, or copy them to each node "
+            "with `docker save` and `docker load`.",
+            grave=False,
+        )
