@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fedota_proto.manifest import Manifest
+from fedota_proto.privacy_cost import epsilon_of
 from fedota_proto.privacy_rules import PrivacyRules
 from fedota_proto.problem_rules import TrainingRules
 from fedota_proto.strategy_table import StrategySpec
@@ -66,12 +67,21 @@ def arrays_words(manifest: Manifest) -> str:
     return f"{len(manifest.arrays)} array{'s' if len(manifest.arrays) != 1 else ''}"
 
 
-def noise_words(noise: PrivacyRules) -> str:
-    """Say what is done to an update before it leaves."""
+def noise_words(noise: PrivacyRules, rounds: int) -> str:
+    """Say what is done to an update before it leaves, and what that many rounds cost at most."""
     return (
         f"What training changed is clipped to the norm {noise.clipping_norm:g} and gets Gaussian "
-        f"noise of {noise.noise_multiplier:g} times that; its cost ε is shown after each round. "
-        "Noise protects the arrays, not the numbers beside them."
+        f"noise of {noise.noise_multiplier:g} times that. {cost_words(noise, rounds)} Your client "
+        "shows both after each round, and keeps them with the receipts. Noise protects the arrays, "
+        "not the numbers beside them."
+    )
+
+
+def cost_words(noise: PrivacyRules, rounds: int) -> str:
+    """Say what updates with this noise cost, by Flower's accountant: one, and one a round."""
+    return (
+        f"An update costs ε = {epsilon_of(noise, 1):.2f}, all {rounds} rounds together at most "
+        f"ε = {epsilon_of(noise, rounds):.2f}, at δ = {noise.delta:g}."
     )
 
 

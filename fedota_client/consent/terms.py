@@ -229,7 +229,7 @@ def _leaves(problem: Problem, manifest: Manifest, choices: Choices) -> list[str]
             "(--share-metrics none)."
         )
     if choices.noise is not None:
-        lines.append(noise_words(choices.noise))
+        lines.append(noise_words(choices.noise, rounds))
     return [*lines, f"{arrays_words(manifest)}:"]
 
 

@@ -25,13 +25,11 @@ from flwr.serverapp import (
 
 from fedota_client.failures import TaskFailedError
 from fedota_proto.errors import FolderError
+from fedota_proto.privacy_cost import SENSITIVITY
 
 _log = logging.getLogger(__name__)
 
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-# A clipped update lies within S of the received model, so two of them lie at most 2·S apart:
-# noise of z·S is z/2 times what another data set could change.
-_SENSITIVITY = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +159,7 @@ class PrivacyAccount:
 
 
 def _event(noise_multiplier: float) -> GaussianPrivacyEvent:
-    return GaussianPrivacyEvent(noise_multiplier / _SENSITIVITY, 1, 1)
+    return GaussianPrivacyEvent(noise_multiplier / SENSITIVITY, 1, 1)
 
 
 def _read(ledger: Path) -> Counter[float]:

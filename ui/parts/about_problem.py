@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from fedota_proto.terms import cost_words
 from fedota_server.webserver.views import ProblemView
 from ui.parts.data_needed import show_data_needed
 from ui.parts.download_link import download_link
@@ -51,7 +52,8 @@ def rule_lines(view: ProblemView) -> list[str]:
     if problem.privacy is not None:
         lines.append(
             f"Every client clips what it learnt to {number(problem.privacy.clipping_norm)} and "
-            f"adds noise ({number(problem.privacy.noise_multiplier)} times that) before it leaves."
+            f"adds noise ({number(problem.privacy.noise_multiplier)} times that) before it leaves. "
+            + cost_words(problem.privacy, rules.rounds)
         )
     lines.append(
         "Every data holder of this platform may join."

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from fedota_proto.privacy_cost import epsilon_of
+from fedota_proto.privacy_rules import PrivacyRules
 from fedota_server.webserver.permissions import Actor
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.views import PartUpdateView, PartView, ProblemView
 from ui.parts.client_table import reason_words
 from ui.parts.told import told
-from ui.parts.words import number, plain, reader_zone, size_words, when
+from ui.parts.words import count, number, plain, reader_zone, size_words, when
 
 
 def updates_frame(updates: tuple[PartUpdateView, ...]) -> pd.DataFrame:
@@ -33,6 +35,16 @@ def updates_frame(updates: tuple[PartUpdateView, ...]) -> pd.DataFrame:
     )
 
 
+def spent_words(noise: PrivacyRules, updates: int) -> str:
+    """Say what the updates that left so far have cost, as far as the platform knows."""
+    left = count(updates, "update")
+    return (
+        f"Noise: {left} of training left so far, ε = {epsilon_of(noise, 1):.2f} each and "
+        f"ε = {epsilon_of(noise, updates):.2f} together, at δ = {noise.delta:g}; less "
+        "where your own policy asks for more noise. Your receipts say it exactly."
+    )
+
+
 def show_my_part(platform: Platform, actor: Actor, view: ProblemView) -> None:
     """Show totals, and what became of each update."""
     with told():
@@ -41,6 +53,8 @@ def show_my_part(platform: Platform, actor: Actor, view: ProblemView) -> None:
             return
         st.subheader("Your part so far", anchor=False)
         _show_totals(part)
+        if view.problem is not None and view.problem.privacy is not None and part.rounds:
+            st.caption(plain(spent_words(view.problem.privacy, part.rounds)))
         with st.expander("Update by update"):
             st.dataframe(updates_frame(part.updates), hide_index=True, alt="Your updates")
 

@@ -250,7 +250,7 @@ def leaves_view(problem: Problem, model: ModelView) -> LeavesView:
         ),
         leaves=(
             leaves_words(manifest, spec),
-            *((noise_words(problem.privacy),) if problem.privacy else ()),
+            *((noise_words(problem.privacy, problem.rounds.rounds),) if problem.privacy else ()),
             f"{arrays_words(manifest)}.",
         ),
         seen_by=seen_by_words(spec),

@@ -147,6 +147,7 @@ def test_it_says_how_exactly_numbers_are_told() -> None:
 def test_it_says_what_noise_protects() -> None:
     text = terms(noise=PrivacyRules(0.5, 1.5)).text()
     assert "clipped to the norm 0.5 and gets Gaussian noise of 1.5 times that" in text
+    assert "An update costs ε = 6.60, all " in text
     assert "Noise protects the arrays, not the numbers beside them." in text
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from support.page_text import field, has_button, press, text_of, unescaped
+from support.page_text import field, has_button, open_tab, press, text_of, unescaped
 from support.web import Web
-from support.web_problems import NASTY, WebProblems
+from support.web_problems import NASTY, SECTIONS, WebProblems
 
 from fedota_server.webserver.account import Account
 from fedota_server.webserver.client_files import ClientFiles
@@ -166,6 +166,22 @@ def test_ones_part_so_far_is_added_up(
     assert figures["Examples"] == "200"
     assert figures["Sent"].endswith("kB")
     assert "1 × rejected: dense holds NaN" in unescaped(text_of(page))
+
+
+def test_what_noise_costs_is_told_before_and_while_one_takes_part(
+    web: Web, problems: WebProblems, hugo: Account, member: str
+) -> None:
+    privacy = {"clipping_norm": 1.0, "noise_multiplier": 40.0}
+    problems.change(member, draft={**SECTIONS, "privacy": privacy})
+    cost = "ε = 0.18, all 20 rounds together at most ε = 0.90, at δ = 1e-05"
+    client = web.platform.memberships.enrol(hugo.actor, member, "north")
+    problems.update(member, client.node_id, 1, "counted")
+    problems.update(member, client.node_id, 2, "late")
+    problems.update(member, client.node_id, 3, "counted")
+    text = unescaped(text_of(web.page("join", id=member)))
+    assert cost in text
+    assert "3 updates of training left so far, ε = 0.18 each and ε = 0.32 together" in text
+    assert cost in unescaped(text_of(open_tab(web.page("problem", id=member), "About")))
 
 
 def test_leaving_is_asked_first(web: Web, hugo: Account, member: str, asked: list[str]) -> None:

@@ -10,6 +10,8 @@ import pytest
 from fedota_client.failures import TaskFailedError
 from fedota_client.noise.accountant import PrivacyAccount
 from fedota_proto.errors import FolderError
+from fedota_proto.privacy_cost import epsilon_of
+from fedota_proto.privacy_rules import PrivacyRules
 
 DELTA = 1e-5
 
@@ -34,6 +36,18 @@ def test_epsilon_is_that_of_two_updates_twice_the_norm_apart(tmp_path: Path) -> 
         alpha / 8 + math.log(1 / DELTA) / (alpha - 1) for alpha in [a / 10 for a in range(11, 500)]
     )
     assert 0.8 * by_hand < spent.epsilon_total <= by_hand
+
+
+@pytest.mark.parametrize("noise_multiplier", [0.05, 0.5, 2.0, 30.0, 1e6])
+@pytest.mark.parametrize("updates", [1, 2, 7])
+def test_what_pages_say_beforehand_is_what_the_account_says_afterwards(
+    tmp_path: Path, noise_multiplier: float, updates: int
+) -> None:
+    account = PrivacyAccount(tmp_path / "ledger", DELTA)
+    spent = [account.spend(noise_multiplier) for _ in range(updates)][-1]
+    rules = PrivacyRules(1.0, noise_multiplier, DELTA)
+    assert epsilon_of(rules, updates) == pytest.approx(spent.epsilon_total, rel=1e-9)
+    assert epsilon_of(rules, 1) == pytest.approx(spent.epsilon_round, rel=1e-9)
 
 
 def test_it_goes_on_after_a_restart(tmp_path: Path) -> None:
