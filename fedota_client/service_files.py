@@ -39,9 +39,9 @@ _COMPOSE = """\
 #   docker compose run --rm client
 # then to stay joined:
 #   docker compose up --detach
-name: {name}
 services:
   client:
+    container_name: {name}
     image: {image}
     command: {arguments}
     user: "{user}"
@@ -119,7 +119,7 @@ def compose_file(facts: ServiceFacts) -> str:
 
 
 def _systemd_quoted(text: str) -> str:
-    escaped = text.replace("%", "%%").replace("$", "$$")
+    escaped = text.replace("\\", "\\\\").replace("%", "%%").replace("$", "$$")
     return escaped if shlex.quote(text) == text else '"' + escaped.replace('"', '\\"') + '"'
 
 
