@@ -17,6 +17,7 @@ from fedota_proto.settings_check import load_settings
 from fedota_server.engine_proxy.app import EngineProxy
 from fedota_server.engine_proxy.rules import EngineRules, Limits
 from fedota_server.engine_proxy.settings import EngineProxySettings
+from fedota_server.engine_proxy.swarm_rules import SwarmRules
 
 _STOP_S = 5
 
@@ -55,7 +56,7 @@ def main() -> int:
     except FedotaError as error:
         sys.stderr.write(f"engine proxy: {error.public_message}\n")
         return 1
-    rules = EngineRules(
+    rules = (SwarmRules if settings.swarm else EngineRules)(
         Limits(
             platform=settings.platform,
             images=frozenset(settings.images.split()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 _BODY_MOST_BYTES = 1 << 20
 _CONNECT_S = 10.0
+# Where an inspected object keeps its labels; others keep them outside.
+_LABELLED = {"containers": "Config", "services": "Spec", "secrets": "Spec", "configs": "Spec"}
 _METHODS = ["GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"]
 
 
@@ -69,6 +71,7 @@ class EngineProxy:
             body = await _body(request)
             judged = self._rules.judge(request.method, path, request.query_params, body)
             await self._refuse_foreign(judged)
+            await self._refuse_images(judged)
             return await self._pass_on(request, path, body)
         except ForbiddenError as error:
             logger.warning("refused: %s %s: %s", request.method, path, error.public_message)
@@ -85,17 +88,34 @@ class EngineProxy:
     async def _refuse_foreign(self, judged: Judgement) -> None:
         """Refuse objects that are there without the platform's label."""
         for kind, name in judged.owned:
-            place = f"/containers/{name}/json" if kind == "containers" else f"/networks/{name}"
-            found = await self._client.get(place)
-            if found.status_code == 404:
+            place = f"/containers/{name}/json" if kind == "containers" else f"/{kind}/{name}"
+            inspected = await self._look(place, name)
+            if inspected is None:
                 continue  # the engine says so itself, or refuses what needs it
-            try:
-                inspected = found.raise_for_status().json()
-            except (httpx.HTTPStatusError, ValueError):
-                raise refuse(f"{name}, of which the engine tells nothing") from None
-            config = inspected.get("Config", {}) if kind == "containers" else inspected
-            if (config.get("Labels") or {}).get(PLATFORM_LABEL) != self._platform:
+            labelled = inspected.get(_LABELLED.get(kind, ""), inspected)
+            if (labelled.get("Labels") or {}).get(PLATFORM_LABEL) != self._platform:
                 raise refuse(f"{name}, which is not this platform's")
+
+    async def _refuse_images(self, judged: Judgement) -> None:
+        """Refuse images that are none of those that may be run, by whatever name."""
+        for image in judged.images:
+            for name in sorted(self._rules.images):
+                known = await self._look(f"/images/{name}/json", name) or {}
+                if image in (name, known.get("Id"), *(known.get("RepoDigests") or ())):
+                    break
+            else:
+                raise refuse(f"the image {image!r}")
+
+    async def _look(self, place: str, name: str) -> Mapping[str, Any] | None:
+        """Ask the engine for an object; None where there is none."""
+        found = await self._client.get(place)
+        if found.status_code == 404:
+            return None
+        try:
+            inspected: Mapping[str, Any] = found.raise_for_status().json()
+        except (httpx.HTTPStatusError, ValueError):
+            raise refuse(f"{name}, of which the engine tells nothing") from None
+        return inspected
 
     async def _pass_on(self, request: Request, path: str, body: Any) -> Response:
         # The body goes on as it was understood here, so that nothing in it is read differently.

@@ -76,11 +76,14 @@ class Judgement:
     Parameters
     ----------
     owned
-        Kind (``containers``, ``networks``) and name of objects that must bear the platform's
-        label.
+        Kind (``containers``, ``networks``, ``services`` …) and name of objects that must bear the
+        platform's label.
+    images
+        By name, digest or identity: each must be one of those that may be run.
     """
 
     owned: tuple[tuple[str, str], ...] = ()
+    images: tuple[str, ...] = ()
 
 
 class EngineRules:
@@ -91,6 +94,8 @@ class EngineRules:
     limits
         What belongs to the platform.
     """
+
+    bodies: tuple[str, ...] = ("/create", "/connect", "/disconnect")  # what has them ends so
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -113,6 +118,11 @@ class EngineRules:
             ("GET|DELETE", re.compile(f"/networks/{_NAME}"), own("networks")),
         ]
 
+    @property
+    def images(self) -> frozenset[str]:
+        """The names of those that may be run."""
+        return self._limits.images
+
     def judge(self, method: str, path: str, query: Mapping[str, str], body: Any) -> Judgement:
         """Let a request pass, or refuse it.
 
@@ -134,7 +144,7 @@ class EngineRules:
         place = unquote(_VERSION.sub("", path, count=1))
         if posixpath.normpath(place) != place:
             raise refuse(f"the path {path}")
-        if body is not None and not place.endswith(("/create", "/connect", "/disconnect")):
+        if body is not None and not place.endswith(self.bodies):
             raise refuse(f"a body for {place}")
         for methods, pattern, decide in self._routes:
             found = pattern.fullmatch(place)
@@ -215,7 +225,7 @@ class EngineRules:
             {
                 "Image": text_in("image", self._limits.images),
                 "Cmd": texts("Cmd", lambda _: True),
-                "Env": texts("Env", lambda text: _ENVIRONMENT.fullmatch(text) is not None),
+                "Env": self._environment,
                 "User": self._user,
                 "Labels": anything,
                 "Hostname": self._host_name,
@@ -253,9 +263,9 @@ class EngineRules:
                 "CapDrop": exactly("CapDrop", ["ALL"]),
                 "SecurityOpt": exactly("SecurityOpt", ["no-new-privileges"]),
                 "IpcMode": exactly("IpcMode", "private", "none", ""),
-                "PidsLimit": number("PidsLimit", 1, _PIDS_MOST),
-                "Memory": number("Memory", _MEMORY_LEAST, _MEMORY_MOST),
-                "MemorySwap": number("MemorySwap", _MEMORY_LEAST, _MEMORY_MOST),
+                "PidsLimit": self._pids,
+                "Memory": self._memory,
+                "MemorySwap": self._memory,
                 "NanoCpus": number("NanoCpus", 1, 1 << 50),
                 "CpuShares": number("CpuShares", 2, 1 << 18),
                 "Init": exactly("Init", True, False),
@@ -294,6 +304,18 @@ class EngineRules:
             raise refuse(f"the name {value!r}")
         if not value.startswith(prefix):
             raise refuse(f"the name {value}, which does not begin with {prefix}")
+
+    @staticmethod
+    def _environment(value: Any) -> None:
+        texts("Env", lambda text: _ENVIRONMENT.fullmatch(text) is not None)(value)
+
+    @staticmethod
+    def _memory(value: Any) -> None:
+        number("the memory", _MEMORY_LEAST, _MEMORY_MOST)(value)
+
+    @staticmethod
+    def _pids(value: Any) -> None:
+        number("the number of processes", 1, _PIDS_MOST)(value)
 
     @staticmethod
     def _user(value: Any) -> None:

@@ -30,3 +30,7 @@ class EngineProxySettings(BaseSettings):
     )
     port_first: int = Field(default=20_000, ge=1024, le=65_535, description="Lowest port.")
     port_last: int = Field(default=20_999, ge=1024, le=65_535, description="Highest port.")
+    swarm: bool = Field(
+        default=False,
+        description="Whether the engine manages a Swarm, on which the platform's servers run.",
+    )

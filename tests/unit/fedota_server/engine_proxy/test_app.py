@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from fedota_server.engine_proxy.app import EngineProxy
 from fedota_server.engine_proxy.rules import EngineRules, Limits
+from fedota_server.engine_proxy.swarm_rules import SwarmRules
 
 OURS = {"io.fedota.platform": "fedota"}
 
@@ -136,3 +137,57 @@ async def test_an_engine_that_is_away_is_told(
     answer = await client.get("/_ping")
     assert answer.status_code == 502
     assert "does not answer" in answer.json()["message"]
+
+
+async def test_an_image_is_known_by_its_identity_and_its_digest() -> None:
+    def engine(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/images/fedota/selector:latest/json":
+            return httpx.Response(200, json={"Id": "sha256:1", "RepoDigests": ["r/s@sha256:2"]})
+        if request.method == "GET":
+            return httpx.Response(200, json={"Labels": OURS, "Spec": {"Labels": OURS}})
+        return httpx.Response(201, content=_streamed(b"made"))
+
+    images = frozenset({"fedota/selector:latest"})
+    rules = SwarmRules(Limits("fedota", images, "/srv/fedota", (20_000, 20_999), lambda path: path))
+    app = EngineProxy(rules, "fedota", httpx.MockTransport(engine)).app()
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://proxy") as client,
+    ):
+        for image, status in (("sha256:1", 201), ("r/s@sha256:2", 201), ("sha256:3", 403)):
+            body = {
+                "Name": "fedota-s",
+                "Labels": OURS,
+                "TaskTemplate": {
+                    "ContainerSpec": {
+                        "Image": image,
+                        "User": "1:1",
+                        "ReadOnly": True,
+                        "CapabilityDrop": ["ALL"],
+                    },
+                    "Resources": {"Limits": {"MemoryBytes": 1 << 30, "Pids": 9}},
+                    "Networks": [{"Target": "fedota-net"}],
+                },
+            }
+            answer = await client.post("/v1.41/services/create", json=body)
+            assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize("kind", ["services", "secrets", "configs"])
+async def test_the_labels_of_a_swarms_objects_are_inside(kind: str) -> None:
+    def engine(request: httpx.Request) -> httpx.Response:
+        spec = {"Labels": OURS if request.url.path.endswith("ours") else {}}
+        if request.method == "GET":
+            return httpx.Response(200, json={"Labels": OURS, "Spec": spec})
+        return httpx.Response(200, content=_streamed(b"gone"))
+
+    rules = SwarmRules(Limits("fedota", frozenset(), "/srv", (1, 2), lambda path: path))
+    app = EngineProxy(rules, "fedota", httpx.MockTransport(engine)).app()
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://proxy") as client,
+    ):
+        assert (await client.delete(f"/{kind}/ours")).status_code == 200
+        assert (await client.delete(f"/{kind}/theirs")).status_code == 403
