@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -33,6 +33,18 @@ class FedotaSettings(BaseSettings):
         default=None,
         description="The client's image as an archive, from which a problem's is made; `make "
         "images` saves it as build/images/client.tar.",
+    )
+    registry: str = Field(
+        default="",
+        pattern=r"^\S*$",
+        description="Registry to which `fedota problem image` pushes, as host:port/folder; empty: "
+        "none.",
+    )
+    registry_user: str = Field(
+        default="", max_length=200, description="Account at the registry; empty: none."
+    )
+    registry_password: SecretStr = Field(
+        default=SecretStr(""), description="Its password or token."
     )
     start_timeout_s: float = Field(
         default=30.0,

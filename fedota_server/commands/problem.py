@@ -1,4 +1,4 @@
-"""`fedota problem new` and `fedota problem check`."""
+"""`fedota problem new`, `fedota problem check` and, from its own file, `fedota problem image`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from fedota_server.commands.context import (
     run,
 )
 from fedota_server.commands.plain_help import PlainCommand
+from fedota_server.commands.problem_image import image
 from fedota_server.dry_run import DryRun
 from fedota_server.jobs import take_in_model
 from fedota_server.problem_folder import ProblemFolder
@@ -172,6 +173,9 @@ async def _check(context: CommandContext, folder: ProblemFolder, problem: Proble
                 step=lambda text: context.step(f"dry run: {text}"),
                 say=lambda text: context.say(f"dry run: {text}"),
             )
+
+
+app.command(cls=PlainCommand)(image)
 
 
 def _data_words(data: DataFormat) -> str:

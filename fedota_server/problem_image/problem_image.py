@@ -67,9 +67,14 @@ def problem_layer(facts: ProblemFacts) -> bytes:
     return out.getvalue()
 
 
+def image_name(problem_id: str) -> str:
+    """Name the image of a problem below its maker's."""
+    return f"client-{problem_id}"
+
+
 def image_tag(problem_id: str) -> str:
     """Name the image of a problem, as an engine shows it."""
-    return f"fedota/client-{problem_id}:latest"
+    return f"fedota/{image_name(problem_id)}:latest"
 
 
 def problem_image(client: ClientArchive, facts: ProblemFacts) -> ImageArchive:

@@ -20,6 +20,7 @@ from fedota_server.webserver.job_desk import JobDesk
 from fedota_server.webserver.live import Live
 from fedota_server.webserver.memberships import Memberships
 from fedota_server.webserver.platform_ports import PlatformPorts, platform_ports
+from fedota_server.webserver.problem_images import ProblemImages
 from fedota_server.webserver.problem_specs import ProblemSpecs
 from fedota_server.webserver.problems.problems import Problems
 from fedota_server.webserver.problems.use_cases import problem_folder
@@ -59,6 +60,9 @@ class Platform:
         self.supervisor: Supervisor | None = None
         self.memberships = Memberships(
             self.database, self.home, round_address=self.round_address, wake=self.wake
+        )
+        self.problem_images = ProblemImages(
+            self.database, settings, self._folder, self.round_address
         )
 
     @classmethod
