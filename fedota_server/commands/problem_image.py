@@ -15,8 +15,8 @@ from fedota_server.commands.administering import desk
 from fedota_server.commands.context import CommandContext, context_of, folder_at
 from fedota_server.problem_image.image_archive import ImageArchive
 from fedota_server.problem_image.making import (
-    client_archive_path,
     make_problem_image,
+    nearest_archive_path,
     problem_facts,
 )
 from fedota_server.problem_image.problem_image import ProblemFacts, image_name
@@ -59,7 +59,7 @@ def image(
     if out is None and not registry:
         raise UsageError("Pass --out FILE, or set FEDOTA_REGISTRY to push the image there.")
     facts = _facts(ctx, context, problem)
-    source = client_archive_path(archive or context.settings.client_archive, context.home.folder)
+    source = nearest_archive_path(archive or context.settings.client_archive, context.home.folder)
     made = make_problem_image(source, facts)
     if out is not None:
         _write(context, made, out)

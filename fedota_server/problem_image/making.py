@@ -29,16 +29,16 @@ def client_archive_path(named: Path | None, home: Path) -> Path:
     named
         By an option or setting; it goes before all else.
     home
-        The platform's folder: the archive may lie in it under `IN_HOME`; else it is looked for
-        where `make images` saves it.
+        The platform's folder: else the archive lies in it, under `IN_HOME`.
     """
-    if named is not None:
-        return named.expanduser()
-    kept = home / IN_HOME
+    return named.expanduser() if named is not None else home / IN_HOME
+
+
+def nearest_archive_path(named: Path | None, home: Path) -> Path:
+    """Return the same, or where `make images` saves it in this checkout, if it is there alone."""
+    path = client_archive_path(named, home)
     built = _CHECKOUT / _BUILT
-    if not kept.exists() and (_CHECKOUT / "pyproject.toml").is_file():
-        return built
-    return kept
+    return built if named is None and not path.exists() and built.exists() else path
 
 
 def problem_facts(

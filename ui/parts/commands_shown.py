@@ -6,8 +6,11 @@ import re
 
 import streamlit as st
 
+from fedota_server.webserver.permissions import Actor
 from fedota_server.webserver.platform import Platform
+from ui.parts.docker_command import docker_command
 from ui.parts.install_command import show_install_command
+from ui.parts.problem_image import show_problem_image
 from ui.parts.told import told
 
 DATA = "/path/to/your/tables"
@@ -30,32 +33,20 @@ def join_command(invite: str) -> str:
     return f"fedota-client join {invite} --data {DATA}"
 
 
-def docker_command(image: str, invite: str) -> str:
-    """Write the same for Docker: the data is mounted to be read alone."""
-    return "\n".join(
-        (
-            "mkdir -p fedota-client",
-            'docker run -it --rm --user "$(id -u):$(id -g)" \\',
-            '  -v "$PWD/fedota-client:/fedota" \\',
-            f'  -v "$PWD/{invite}:/invite:ro" \\',
-            f'  -v "{DATA}:/data:ro" \\',
-            f"  {image} join /invite",
-        )
-    )
-
-
-def show_commands(platform: Platform, invite: str) -> None:
+def show_commands(platform: Platform, actor: Actor, problem_id: str, invite: str) -> None:
     """Show how the client is installed and run with an invite's file.
 
     Parameters
     ----------
     platform
         Serves the client.
+    actor, problem_id
+        Who takes part in what.
     invite
         Name of the file.
     """
-    image = platform.settings.client_image
-    names = ["With Python", "With Docker"] if image else ["With Python"]
+    image, offered = platform.settings.client_image, platform.problem_images.offered
+    names = ["With Python", *(["With Docker"] if image or offered else [])]
     with_python, *with_docker = st.tabs(names)
     with with_python, told():
         st.markdown("Install the client, once. Python 3.11 or newer:")
@@ -65,8 +56,15 @@ def show_commands(platform: Platform, invite: str) -> None:
         st.code(join_command(invite), language="bash", wrap_lines=True)
     for tab in with_docker:
         with tab:
-            st.markdown("In the folder with the invite:")
-            st.code(docker_command(image, invite), language="bash", wrap_lines=True)
+            st.markdown(
+                "Next to the folder `data` with your data. The client asks for the text of the "
+                f"invite, unless `{invite}` lies there as `fedota/invite`:"
+            )
+            if image:
+                st.code(docker_command(image), language="bash", wrap_lines=True)
+            if offered:
+                with told():
+                    show_problem_image(platform, actor, problem_id, or_so=bool(image))
     st.caption(
         "The client shows once more what will run and what will leave, and asks you, before it "
         "touches anything. Stop it at any time with Ctrl-C; the same command takes it up again."

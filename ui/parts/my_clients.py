@@ -48,7 +48,7 @@ def show_my_clients(platform: Platform, actor: Actor, view: ProblemView) -> None
     with told():
         unused = [c for c in platform.memberships.clients(actor, view.problem_id) if c.has_invite]
         if unused and Action.MAKE_INVITE in view.may:
-            _show_invites(platform, view, unused)
+            _show_invites(platform, actor, view, unused)
 
 
 def _show_client(one: ClientView) -> None:
@@ -94,7 +94,9 @@ def _show_enrolling(platform: Platform, actor: Actor, view: ProblemView) -> None
             st.rerun()
 
 
-def _show_invites(platform: Platform, view: ProblemView, unused: Sequence[ClientView]) -> None:
+def _show_invites(
+    platform: Platform, actor: Actor, view: ProblemView, unused: Sequence[ClientView]
+) -> None:
     st.markdown("**Run a client**")
     chosen = unused[-1]
     if len(unused) > 1:
@@ -111,4 +113,4 @@ def _show_invites(platform: Platform, view: ProblemView, unused: Sequence[Client
         "yourself."
     )
     download_link(f"Download {file}", f"/download/{view.problem_id}/invite/{chosen.node_id}", file)
-    show_commands(platform, file)
+    show_commands(platform, actor, view.problem_id, file)

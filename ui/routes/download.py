@@ -8,7 +8,13 @@ from urllib.parse import quote
 
 from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import (
+    FileResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import BaseRoute, Route
 
 from fedota_proto.errors import FedotaError, UsageError
@@ -44,6 +50,7 @@ class Download:
         return [
             Route(f"{base}/model", self._serve(self._model), methods=["GET"]),
             Route(f"{base}/invite/{{node_id:int}}", self._serve(self._invite), methods=["GET"]),
+            Route(f"{base}/image", self._serve(self._image), methods=["GET"]),
             Route(f"{base}/format.toml", self._serve(self._format), methods=["GET"]),
         ]
 
@@ -91,6 +98,18 @@ class Download:
         clients = self._site.platform.memberships.clients(actor, problem_id)
         name = next((client.name for client in clients if client.node_id == node_id), "")
         return _attached(text + "\n", invite_name(name))
+
+    def _image(self, actor: Actor, problem_id: str, request: Request) -> Response:
+        offer = self._site.platform.problem_images.offer(actor, problem_id)
+        headers = {
+            "Content-Length": str(offer.archive.size_bytes),
+            "Content-Disposition": f'attachment; filename="{offer.name}"',
+            "X-SHA256": offer.sha256,
+        }
+        # The chunks are read in a thread, one after the other, as the browser takes them.
+        return StreamingResponse(
+            offer.archive.chunks(), media_type="application/x-tar", headers=_NO_STORE | headers
+        )
 
     def _format(self, actor: Actor, problem_id: str, request: Request) -> Response:
         text = self._problems.format_toml(actor, problem_id)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from support.page_text import field, has_button, open_tab, press, text_of, unescaped
+from support.saved_images import save_new
 from support.web import Web
 from support.web_problems import NASTY, SECTIONS, WebProblems
+from support.world import problem_toml
 
 from fedota_server.webserver.account import Account
 from fedota_server.webserver.client_files import ClientFiles
@@ -135,9 +139,38 @@ def test_a_docker_command_is_shown_where_an_image_is_configured(
     monkeypatch.setattr(web.platform, "settings", settings)
     page = web.page("join", id=member)
     command = page.code[-1].value
-    assert command.startswith("mkdir -p fedota-client\ndocker run -it --rm")
-    assert '-v "$PWD/north.invite:/invite:ro"' in command
-    assert command.endswith("fedota/client:1 join /invite")
+    assert command == (
+        'mkdir -p fedota && docker run --rm -it --user "$(id -u):$(id -g)" '
+        '-v "$PWD/data:/data:ro" -v "$PWD/fedota:/fedota" fedota/client:1 join'
+    )
+    assert "lies there as `fedota/invite`" in text_of(page)
+
+
+def test_the_image_of_the_problem_is_offered_where_the_clients_is_saved(
+    web: Web, problems: WebProblems, hugo: Account, member: str
+) -> None:
+    problems.give_keys(member)
+    save_new(web.platform.settings.home / "client-image.tar")
+    folder = web.platform.settings.home / "problems" / member
+    (folder / "problem.toml").write_text(problem_toml())
+    (folder / "model.keras").touch()
+    web.platform.memberships.enrol(hugo.actor, member, "north")
+    page = web.page("join", id=member)
+    offer = web.platform.problem_images.offer(hugo.actor, member)
+    check, run = (code.value for code in page.code[-2:])
+    name = f"client-{member}.tar"
+    assert check == (
+        f"echo '{offer.sha256}  {name}' | sha256sum --check && docker load --input {name}"
+    )
+    assert run.endswith(f" {offer.archive.tag} join")
+    assert f"/download/{member}/image" in text_of(page)
+
+    answer = web.client(hugo.email).get(f"/download/{member}/image")
+    assert answer.status_code == 200
+    assert hashlib.sha256(answer.content).hexdigest() == offer.sha256
+    assert answer.headers["content-length"] == str(len(answer.content))
+    web.person("Mallory", {Role.HOLDER})
+    assert web.client("mallory@example.org").get(f"/download/{member}/image").status_code == 403
 
 
 def test_a_name_that_cannot_be_used_is_refused_beside_the_form(
