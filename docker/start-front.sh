@@ -12,9 +12,15 @@ else
   ln -sf /tls/cert.pem /tmp/cert.pem
   ln -sf /tls/key.pem /tmp/key.pem
 fi
+# Where selectors' ports are published: on an address of the host, or on all of them.
+case ${FEDOTA_PUBLISH_ON:-0.0.0.0} in
+0.0.0.0) published=$(getent ahostsv4 host.docker.internal | cut -d ' ' -f 1 | head -n 1) ;;
+*) published=$FEDOTA_PUBLISH_ON ;;
+esac
 read_routes() {
-  { [ ! -e "$routes" ] || grep -E '^(selector-[0-9]+\.[0-9a-f]{12}|webserver)\.fedota [A-Za-z0-9.-]+:[0-9]+;$' "$routes"; } \
-    >/tmp/routes.new || true
+  { [ ! -e "$routes" ] ||
+    grep -E '^(selector-[0-9]+\.[0-9a-f]{12}\.fedota published|webserver\.fedota [a-z0-9.-]+):[0-9]+;$' \
+      "$routes" | sed "s/ published:/ $published:/"; } >/tmp/routes.new || true
   mv /tmp/routes.new /tmp/routes.conf
 }
 read_routes

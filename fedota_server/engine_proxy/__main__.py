@@ -41,6 +41,17 @@ def _listening(settings: EngineProxySettings) -> Iterator[socket.socket]:
             settings.listen.unlink(missing_ok=True)
 
 
+def _real_path(path: str) -> str:
+    """Resolve the links of a path; what cannot be looked at is none, and refused.
+
+    The proxy's container shows it the platform's folder where the host has it.
+    """
+    try:
+        return os.path.realpath(path, strict=True)
+    except OSError:
+        return ""
+
+
 def main() -> int:
     """Serve until SIGTERM.
 
@@ -61,8 +72,8 @@ def main() -> int:
             platform=settings.platform,
             images=frozenset(settings.images.split()),
             folder=str(settings.folder),
-            ports=(settings.port_first, settings.port_last),
-            real_path=os.path.realpath,
+            ports=settings.port_range,
+            real_path=_real_path,
         )
     )
     transport = httpx.AsyncHTTPTransport(uds=str(settings.engine))

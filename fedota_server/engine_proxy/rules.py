@@ -59,7 +59,7 @@ class Limits:
     ports
         Lowest and highest port that may be published.
     real_path
-        Resolves the links of a path of the host.
+        Resolves the links of a path of the host; empty for one that is not there.
     """
 
     platform: str
@@ -372,7 +372,7 @@ class EngineRules:
         if not value.startswith(below):
             raise refuse(f"the mount of {value}, which is not below {below}")
         if self._limits.real_path(value) != value:
-            raise refuse(f"the mount of {value}, which is or goes through a link")
+            raise refuse(f"the mount of {value}, which is not there, or goes through a link")
 
     @staticmethod
     def _tmpfs(value: Any) -> None:

@@ -28,9 +28,19 @@ class EngineProxySettings(BaseSettings):
         default="fedota/coordinator:latest fedota/selector:latest fedota/client:latest",
         description="The images that may be run, with their tags, between spaces.",
     )
-    port_first: int = Field(default=20_000, ge=1024, le=65_535, description="Lowest port.")
-    port_last: int = Field(default=20_999, ge=1024, le=65_535, description="Highest port.")
+    ports: str = Field(
+        default="20000-20999",
+        pattern=r"^[0-9]{1,5}-[0-9]{1,5}$",
+        description="Ports that may be published, first-last: the webserver's own range.",
+    )
+
     swarm: bool = Field(
         default=False,
         description="Whether the engine manages a Swarm, on which the platform's servers run.",
     )
+
+    @property
+    def port_range(self) -> tuple[int, int]:
+        """The lowest and the highest port."""
+        first, last = (int(port) for port in self.ports.split("-"))
+        return first, last

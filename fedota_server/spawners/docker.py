@@ -24,6 +24,7 @@ from fedota_server.spawners.base import (
     StoppedBy,
 )
 from fedota_server.spawners.container_log import JobLines, LogCopy
+from fedota_server.spawners.container_plan import ContainerPlan, ContainerState
 from fedota_server.spawners.docker_networks import ProblemNetworks
 from fedota_server.spawners.docker_place import (
     JOB_LABEL,
@@ -31,7 +32,7 @@ from fedota_server.spawners.docker_place import (
     SPEC_LABEL,
     DockerPlace,
 )
-from fedota_server.spawners.engine import ContainerPlan, ContainerState, Engine
+from fedota_server.spawners.engine import Engine
 from fedota_server.spawners.environment import container_environment
 from fedota_server.spawners.log_file import last_lines
 from fedota_server.spawners.mounts import mounts

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fedota_server.spawners.engine import ContainerPlan
+from fedota_server.spawners.container_plan import ContainerPlan
 
 # A folder that every Debian image has and anybody may write to; a volume there keeps its mode.
 SCRATCH = "/var/tmp"  # noqa: S108

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from fedota_proto.errors import ServerStartError
 from fedota_server.spawners.base import Role, ServerSpec
+from fedota_server.spawners.container_plan import ContainerPlan
 from fedota_server.spawners.docker_place import SERVER_LABEL, SPEC_LABEL
-from fedota_server.spawners.engine import ContainerPlan
 from fedota_server.spawners.environment import container_environment
 from fedota_server.spawners.server_container import fingerprint, published_port
 from fedota_server.spawners.swarm_engine import LogLine, SwarmEngine

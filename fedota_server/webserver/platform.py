@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ from fedota_server.webserver.accounts import Accounts
 from fedota_server.webserver.audit import Audit
 from fedota_server.webserver.database import Database
 from fedota_server.webserver.event_writer import EventWriter
+from fedota_server.webserver.front_routes import FrontRoutes
 from fedota_server.webserver.job_desk import JobDesk
 from fedota_server.webserver.live import Live
 from fedota_server.webserver.memberships import Memberships
@@ -128,7 +129,9 @@ class Platform:
                     rounds.serving(round_listen, identity, ca_pem),
                 ):
                     self.supervisor = self._supervisor(status)
-                    async with _background(self.supervisor.run(), self.jobs.run()):
+                    async with _background(
+                        self.supervisor.run(), self.jobs.run(), *self._front_routes()
+                    ):
                         yield
 
     def _prepare(self) -> None:
@@ -151,6 +154,11 @@ class Platform:
             spawning=self.spawning,
             keep_servers=self.settings.keep_servers,
         )
+
+    def _front_routes(self) -> Iterator[Coroutine[Any, Any, None]]:
+        if self.settings.front_routes is not None:
+            address = f"{self.spawning.reach.webserver}:{self.ports.round}"
+            yield FrontRoutes(self.settings.front_routes, self.settings.home, address).run()
 
 
 def _allow_many_connections() -> None:

@@ -73,6 +73,11 @@ class WebserverSettings(ContainerSettings):
         description="Port of the proxy in front that passes selectors' and the webserver's gRPC "
         "through by server name, for data holders who reach no other; 0: none, each has its own.",
     )
+    front_routes: Path | None = Field(
+        default=None,
+        description="File that tells this proxy, in lines `name host:port;`, where each server is; "
+        "unset: none is written.",
+    )
     selector_ports: str = Field(
         default="20000-29999",
         pattern=r"^[0-9]{1,5}-[0-9]{1,5}$",
@@ -182,7 +187,8 @@ class WebserverSettings(ContainerSettings):
     def page_url(self) -> str:
         """The address that people use, without a slash at its end."""
         if self.web_url:
-            return self.web_url.rstrip("/")
+            url = self.web_url.rstrip("/")
+            return url.removesuffix(":443") if url.startswith("https:") else url
         host = self.public_host if _is_everywhere(self.web_host) else self.web_host
         shown = f"[{host}]" if ":" in host else host
         return f"{'https' if self.serves_tls else 'http'}://{shown}:{self.web_port}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fedota_server.spawners.engine import ContainerPlan
+from fedota_server.spawners.container_plan import ContainerPlan
 from fedota_server.spawners.swarm_plan import Carried, ServicePlan, service_body
 
 
