@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from streamlit import config
 from support.web import Web, opened_web
 
+from fedota_server.webserver.settings import WebserverSettings
 from ui.parts import confirm
 from ui.parts.told import told
+from ui.theme.options import options
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_pages() -> Iterator[None]:
+    """Set what else costs each page a second in a process of tests.
+
+    Streamlit would look through all objects after every run, which the app is set not to do either,
+    and for components in every installed package at every page that AppTest opens.
+    """
+    for name in ("runner.postScriptGC", "runner.magicEnabled"):
+        assert options(WebserverSettings(home=Path("unused")), "a secret of tests")[name] is False
+        config.set_option(name, False)
+    with patch("streamlit.components.v2.manifest_scanner.scan_component_manifests", list):
+        yield
 
 
 @pytest.fixture
