@@ -115,7 +115,8 @@ class DataCheck(ABC):
 
     def _note_too_few(self) -> None:
         fewest = self._format.minimum_examples
-        if self.examples < fewest:
+        unread = not self.examples and bool(self.findings.mistakes)  # why is told already
+        if self.examples < fewest and not unread:
             self.findings.add([too_few(self.examples, fewest, self._format)])
 
 

@@ -107,13 +107,19 @@ def _other_dialect(path: Path, name: str, sample: str, declared: Sequence[str]) 
             expected="commas" + (" and decimal points" if comma else ""),
             remedy="Save it as a comma-separated CSV, or rewrite it and remove the old file:",
             command="python -c "
-            + shlex.quote(
+            + _shell_quoted(
                 f"import pandas; pandas.read_csv({path.name!r}, {setting})"
                 f".to_csv({target!r}, index=False)"
             ),
             rows=(1,),
         )
     return None
+
+
+def _shell_quoted(code: str) -> str:
+    """Quote Python for a shell; double quotes, where they do, keep its single ones readable."""
+    special = set('"$`\\!') & set(code.replace("\\t", ""))
+    return shlex.quote(code) if special else f'"{code}"'
 
 
 def _missing(name: str, missing: Sequence[str], found: Sequence[str]) -> Finding:

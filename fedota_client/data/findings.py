@@ -9,6 +9,7 @@ from typing import Any, Literal
 from fedota_proto.errors import DataError
 
 PLACES_KEPT = 5
+FILES_KEPT = 10_000
 _LISTED_MAX = 8
 _SHOWN_MAX = 60
 
@@ -41,6 +42,8 @@ class Finding:
         ``mistake``: the data does not keep the format. ``notice``: it does, but have a look.
     command
         One line to type that does it, if there is one; the remedy ends by announcing it.
+    files
+        The first files where it is, if whole files of the same folder share it.
     row_word, column_word
         What rows and column are called in this kind of data.
     """
@@ -55,6 +58,7 @@ class Finding:
     count: int = 1
     level: Level = "mistake"
     command: str = ""
+    files: tuple[str, ...] = ()
     row_word: str = "row"
     column_word: str = "column"
 
@@ -83,6 +87,9 @@ class Finding:
         """How often it is there, and where; empty for once."""
         if self.count <= 1:
             return ""
+        if self.files:
+            first = ", ".join(self.files[:PLACES_KEPT])
+            return f"in {self.count:,} files ({first}{'' if self.count <= PLACES_KEPT else ' …'})"
         rows = ", ".join(map(str, self.rows))
         more = "" if len(self.rows) == self.count else " …"
         places = f" ({self.row_word}s {rows}{more})" if len(self.rows) > 1 else ""
@@ -95,6 +102,7 @@ class Finding:
             "level": self.level,
             "file": self.file,
             "column": self.column,
+            "files": list(self.files) or [self.file] * bool(self.file),
             "rows": list(self.rows),
             "found": self.found,
             "expected": self.expected,
@@ -114,7 +122,7 @@ class FileRefusedError(Exception):
 
 
 class Findings:
-    """Collects findings; the same kind in the same file and column becomes one."""
+    """Collects findings; the same in the same file and column, or in whole files, becomes one."""
 
     def __init__(self) -> None:
         self._by_kind: dict[tuple[str, str, str], Finding] = {}
@@ -122,13 +130,19 @@ class Findings:
     def add(self, findings: Iterable[Finding]) -> None:
         """Take more of them."""
         for one in findings:
-            key = (one.code, one.file, one.column)
+            whole = _is_of_whole_file(one)
+            key = (one.code, one.found + one.expected if whole else one.file, one.column)
             before = self._by_kind.get(key)
             if before is None:
                 self._by_kind[key] = one
                 continue
-            rows = (before.rows + one.rows)[:PLACES_KEPT]
-            self._by_kind[key] = replace(before, rows=rows, count=before.count + one.count)
+            count = before.count + one.count
+            if whole:
+                files = ((before.files or (before.file,)) + (one.file,))[:FILES_KEPT]
+                self._by_kind[key] = replace(before, files=files, count=count)
+            else:
+                rows = (before.rows + one.rows)[:PLACES_KEPT]
+                self._by_kind[key] = replace(before, rows=rows, count=count)
 
     @property
     def mistakes(self) -> list[Finding]:
@@ -139,6 +153,11 @@ class Findings:
     def notices(self) -> list[Finding]:
         """Those that deserve a look."""
         return [one for one in self._by_kind.values() if one.level == "notice"]
+
+
+def _is_of_whole_file(one: Finding) -> bool:
+    """Tell whether another file may have just the same; a command is for one file alone."""
+    return one.level == "mistake" and bool(one.file) and not (one.rows or one.column or one.command)
 
 
 def refuse_first(findings: Sequence[Finding]) -> None:

@@ -73,6 +73,22 @@ async def test_tasks_are_done_one_after_the_other(
     assert sorted(ids) == [1, 2, 3]
 
 
+@pytest.mark.parametrize(("ahead_s", "way"), [(86_400.0, "behind"), (-86_400.0, "ahead of")])
+async def test_a_clock_that_is_wrong_by_a_day_is_told_once(
+    problem: Problem, start_client: StartClient, ahead_s: float, way: str
+) -> None:
+    selector = problem.selectors[0]
+    selector.clock_ahead_s = ahead_s
+    client = await start_client()
+    line = await client.display.wait_for("clock")
+    assert line.startswith(f"This machine's clock is 1 day {way} the platform's: set it")
+    (await selector.next_stream()).end()
+    # It goes on as ever, and says so no more.
+    (await selector.next_stream()).task(1, model_records(1.0))
+    assert (await selector.next_update()).header.task_id == 1
+    assert client.display.lines.count(line) == 1
+
+
 async def test_a_send_that_breaks_is_repeated_and_never_doubled(
     problem: Problem, start_client: StartClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from fedota_client.check.running import check_data
+from fedota_client.check.terminal import lines_of
 from fedota_proto.data_format import ArraysFormat, DeclaredArray, ImagesFormat, TextFormat
 
 PICTURES = ImagesFormat(2, ("cat", "dog"), 4, 4, 1)
@@ -45,6 +46,24 @@ def test_every_picture_is_looked_at_and_every_mistake_told(tmp_path: Path) -> No
     assert dict(zip(classes.labels, classes.bars, strict=True)) == {"cat": 3, "dog": 1}
     assert (brightness.found_low, brightness.found_high) == (0, 200)
     assert (result.examples, result.files) == (4, 6)
+
+
+def test_the_same_mistake_in_many_pictures_is_told_once_with_their_names(tmp_path: Path) -> None:
+    for number in range(7):
+        picture(tmp_path / "cat" / f"{number}.png", number, side=5)
+    picture(tmp_path / "dog" / "a.png", 1, side=6)
+
+    result = check_data(tmp_path, PICTURES)
+
+    sizes = [one for one in result.mistakes if one.code == "size"]
+    assert [(one.file, one.count) for one in sizes] == [("cat/0.png", 7), ("dog/a.png", 1)]
+    assert sizes[0].as_json()["files"] == [f"cat/{number}.png" for number in range(7)]
+    said = " ".join(" ".join(lines_of(result, "")).split())
+    assert "cat/0.png: found a picture of 5 × 5 pixels" in said
+    assert (
+        "This is so in 7 files (cat/0.png, cat/1.png, cat/2.png, cat/3.png, cat/4.png …)." in said
+    )
+    assert not [one for one in result.mistakes if one.code == "too-few"]
 
 
 def test_pictures_without_mistake_are_fine_though_a_class_is_missing(tmp_path: Path) -> None:

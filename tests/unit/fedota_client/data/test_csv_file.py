@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -133,19 +135,27 @@ def test_a_value_that_must_be_unique_is_refused_across_files(tmp_path: Path) -> 
         read_examples(tmp_path, TableFormat(1, columns))
 
 
+@pytest.mark.parametrize(
+    ("text", "words", "name"),
+    [
+        ("t;n;y\nhi;1,5;a\n", "semicolons and numbers with a decimal comma", "a.csv"),
+        ("t\tn\ty\nhi\t1.5\ta\n", "tabs", "a.csv"),
+        ("t\tn\ty\nhi\t1.5\ta\n", "tabs", 'it\'s "$HOME".csv'),
+    ],
+)
 def test_the_remedy_for_another_separator_mends_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, text: str, words: str, name: str
 ) -> None:
-    path = written(tmp_path, "t;n;y\nhi;1,5;a\n")
+    path = written(tmp_path, text).rename(tmp_path / name)
     with pytest.raises(FileRefusedError) as caught:
         findings(path)
     finding = caught.value.finding
-    assert "cells separated by semicolons and numbers with a decimal comma" in finding.sentence
-    code = finding.command.removeprefix("python -c ").strip("'").replace("'\"'\"'", "'")
-    monkeypatch.chdir(tmp_path)
-    exec(code, {})  # noqa: S102  the command is what a person is told to type
-    assert findings(tmp_path / "a-commas.csv") == []
-    assert pd.read_csv(tmp_path / "a-commas.csv").n.tolist() == [1.5]
+    assert f"cells separated by {words}, expected" in finding.sentence
+    command = finding.command.replace("python", sys.executable, 1)
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True, timeout=60)  # as one types it
+    mended = tmp_path / f"{path.stem}-commas.csv"
+    assert findings(mended) == []
+    assert pd.read_csv(mended).n.tolist() == [1.5]
 
 
 def test_a_row_without_an_end_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
