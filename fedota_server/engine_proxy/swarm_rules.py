@@ -19,7 +19,7 @@ from fedota_server.engine_proxy.checks import (
     texts,
 )
 from fedota_server.engine_proxy.rules import EngineRules, Judgement, Limits
-from fedota_server.spawners.swarm_plan import SCRATCH
+from fedota_server.spawners.swarm_place import SCRATCH
 
 _NAME = r"(?P<name>[A-Za-z0-9][A-Za-z0-9_.-]{0,127})"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")

@@ -10,6 +10,8 @@ from fedota_server.spawners.docker_place import DockerPlace
 
 _SERVICE_NAME_MOST = 63
 _SECRET_NAME_MOST = 64
+# A folder that every Debian image has and anybody may write to; a volume there keeps its mode.
+SCRATCH = "/var/tmp"  # noqa: S108
 ADDRESS_LABEL = "io.fedota.address"
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fedota_server.spawners.container_plan import ContainerPlan
+from fedota_server.spawners.swarm_place import SCRATCH
 
-# A folder that every Debian image has and anybody may write to; a volume there keeps its mode.
-SCRATCH = "/var/tmp"  # noqa: S108
 NOWHERE = "node.id==nowhere"
 RESTART_DELAY_S = 5.0
 _NANO = 1_000_000_000

@@ -16,8 +16,8 @@ from fedota_server.spawners.server_container import fingerprint, published_port
 from fedota_server.spawners.swarm_engine import LogLine, SwarmEngine
 from fedota_server.spawners.swarm_files import CarriedFiles, carried, read
 from fedota_server.spawners.swarm_networks import SwarmNetworks
-from fedota_server.spawners.swarm_place import SwarmPlace
-from fedota_server.spawners.swarm_plan import SCRATCH, Carried, ServicePlan
+from fedota_server.spawners.swarm_place import SCRATCH, SwarmPlace
+from fedota_server.spawners.swarm_plan import Carried, ServicePlan
 from fedota_server.spawners.swarm_tasks import Life, Standing, TaskState, standing
 
 _CACHE = "FEDOTA_SELECTOR_CACHE_FOLDER"

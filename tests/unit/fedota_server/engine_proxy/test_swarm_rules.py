@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -253,3 +255,9 @@ def test_without_a_swarm_nothing_of_it_passes() -> None:
     ):
         with pytest.raises(ForbiddenError):
             EngineRules(LIMITS).judge(method, path, {}, body)
+
+
+def test_the_proxys_image_needs_no_docker_sdk() -> None:
+    program = "import sys; sys.modules['docker'] = None; import fedota_server.engine_proxy.__main__"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
