@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import case, func, or_
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, or_
 from sqlmodel import Session, col, select
 
-from fedota_server.webserver.projection import AWAY, CONNECTED, ENDED, GONE
+from fedota_server.webserver.projection import AWAY, CONNECTED, ENDED, GONE, LEFT
 from fedota_server.webserver.tables import ClientRow
 from fedota_server.webserver.views.problem import AttendanceView
 
@@ -26,23 +28,24 @@ def attendance_of(session: Session, problem_id: str, now: float) -> AttendanceVi
         Seconds since 1970; an invite that was not used in time counts no more.
     """
     row = ClientRow
-    ready = or_(col(row.ready), col(row.last_change).in_(_TOOK_PART))
-    away = col(row.last_change) == AWAY
-    until = case((away, col(row.away_until_unix_s)), else_=None)
-    query = select(
-        func.count(),
-        func.coalesce(func.sum(case((ready, 1), else_=0)), 0),
-        func.coalesce(func.sum(case((away, 1), else_=0)), 0),
-        func.min(until),
-    ).where(
-        col(row.problem_id) == problem_id,
-        col(row.last_change).not_in(ENDED),
-        or_(
-            col(row.bound_unix_s).is_not(None),
-            col(row.last_change) != "",
-            col(row.ready),
-            col(row.expires_unix_s) >= now,
-        ),
+    change = col(row.last_change)
+    is_used = or_(
+        col(row.bound_unix_s).is_not(None), col(row.ready), col(row.expires_unix_s) >= now
     )
-    clients, are_ready, are_away, back = session.exec(query).one()
-    return AttendanceView(clients, int(are_ready), int(are_away), back)
+    here = and_(change.not_in(ENDED), or_(change != "", is_used))
+    ready = and_(here, or_(col(row.ready), change.in_(_TOOK_PART)))
+    away = change == AWAY
+    columns: tuple[Any, ...] = (
+        _count(here),
+        _count(ready),
+        _count(away),
+        _count(change == LEFT),
+        func.min(case((away, col(row.away_until_unix_s)), else_=None)),
+    )
+    query = select(*columns).where(col(row.problem_id) == problem_id)
+    clients, are_ready, are_away, have_left, back = session.exec(query).one()
+    return AttendanceView(clients, are_ready, are_away, back, have_left)
+
+
+def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)

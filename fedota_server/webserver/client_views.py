@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from fedota_server.webserver.tables import ClientRow, UpdateRow
+from fedota_server.webserver.tables import ClientRow, RoundRow, UpdateRow
 from fedota_server.webserver.views.member import ClientView, ReasonView
 
 TRAIN = "train"
@@ -47,14 +47,17 @@ def client_views(
         Seconds since 1970.
     """
     tallies = _tallies(session, [client.node_id for client in clients])
+    states = [client_state(one, memberships.get(one.membership_id, ""), now) for one in clients]
+    gone = [one.node_id for one, state in zip(clients, states, strict=True) if state in ENDED]
+    first = _first_rounds(session, gone) if gone else {}
     return [
         _view(
             client,
+            state,
             tallies.get(client.node_id, _Tally()),
-            memberships.get(client.membership_id, ""),
-            now,
+            first.get(client.node_id, 0),
         )
-        for client in clients
+        for client, state in zip(clients, states, strict=True)
     ]
 
 
@@ -69,8 +72,7 @@ def client_state(client: ClientRow, membership: str, now: float) -> str:
     return _STATES.get(client.last_change, "gone")
 
 
-def _view(client: ClientRow, tally: _Tally, membership: str, now: float) -> ClientView:
-    state = client_state(client, membership, now)
+def _view(client: ClientRow, state: str, tally: _Tally, first_round: int) -> ClientView:
     return ClientView(
         node_id=client.node_id,
         name=client.name,
@@ -81,6 +83,7 @@ def _view(client: ClientRow, tally: _Tally, membership: str, now: float) -> Clie
         created_unix_s=client.created_unix_s,
         expires_unix_s=client.expires_unix_s,
         back_unix_s=client.away_until_unix_s if state == "away" else None,
+        first_round=first_round,
         ready=client.ready,
         rounds=tally.rounds,
         counted=tally.counted,
@@ -89,6 +92,27 @@ def _view(client: ClientRow, tally: _Tally, membership: str, now: float) -> Clie
         examples=tally.examples,
         size_bytes=tally.size_bytes,
     )
+
+
+def _first_rounds(session: Session, node_ids: Sequence[int]) -> dict[int, int]:
+    """Find each client's first counted update in a round that no roll-back has left behind."""
+    row, ended = UpdateRow, RoundRow
+    query = (
+        select(row.node_id, func.min(row.server_round))
+        .where(
+            col(row.node_id).in_(node_ids),
+            col(row.kind) == TRAIN,
+            col(row.outcome) == "counted",
+            col(ended.problem_id) == col(row.problem_id),
+            col(ended.generation) == col(row.generation),
+            col(ended.server_round) == col(row.server_round),
+            col(ended.attempt) == col(row.attempt),
+            col(ended.completed),
+            ~col(ended.superseded),
+        )
+        .group_by(col(row.node_id))
+    )
+    return dict(session.exec(query).all())
 
 
 def _tallies(session: Session, node_ids: Sequence[int]) -> dict[int, _Tally]:

@@ -26,7 +26,8 @@ from fedota_server.webserver.tables import (
 
 FEDERATED = "federated"
 CONNECTED, GONE, AWAY = "connected", "gone", "away"
-ENDED = ("left", "revoked")
+LEFT = "left"
+ENDED = (LEFT, "revoked")
 AWAY_AT_MOST_S = 366 * 86_400.0
 
 _OUTCOMES = {

@@ -58,16 +58,23 @@ def standing_words(view: ProblemView) -> str:
 def attendance_words(view: ProblemView, now: float | None = None) -> str:
     """Say how many clients are ready, until rounds say more, and how many are away until when."""
     standing = view.attendance
-    if standing is None or not standing.clients or view.status not in (Status.READY, *TRAINING):
+    if (
+        standing is None
+        or not (standing.clients or standing.left)
+        or view.status not in (Status.READY, *TRAINING)
+    ):
         return ""
     parts = []
-    if not view.completed_round:
+    if not view.completed_round and standing.clients:
         parts.append(f"{standing.ready} of {count(standing.clients, 'client')} ready")
     if standing.away:
         parts.append(f"{standing.away} away")
         if standing.back_unix_s is not None:
             first = "back" if standing.away == 1 else "the first back"
             parts[-1] += f", {first} {when(standing.back_unix_s, now=now)}"
+    if standing.left:
+        verb = "has" if standing.left == 1 else "have"
+        parts.append(f"{standing.left} {verb} left for good: see Members")
     return "; ".join(parts)
 
 

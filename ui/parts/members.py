@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from fedota_server.webserver.permissions import Action, Actor
 from fedota_server.webserver.platform import Platform
-from fedota_server.webserver.views import MembershipView, MemberView, ProblemView
+from fedota_server.webserver.views import ClientView, MembershipView, MemberView, ProblemView
 from ui.parts import confirm
 from ui.parts.badges import MEMBERSHIP_COLOURS, badge
 from ui.parts.client_table import show_clients
@@ -82,8 +84,36 @@ def _show_member(platform: Platform, actor: Actor, view: ProblemView, one: Membe
                 _ask_to_revoke(platform, actor, member)
         if one.clients:
             show_clients(one.clients)
+            _show_leaving(platform, actor, member.problem_id, one.clients)
         else:
             st.caption("No client enrolled yet.")
+
+
+def _show_leaving(
+    platform: Platform, actor: Actor, pid: str, clients: Sequence[ClientView]
+) -> None:
+    gone = [one for one in clients if one.first_round]
+    kept = platform.problems.kept_rounds(actor, pid).state if gone else ()
+    for one in gone:
+        st.caption(plain(leaving_words(one, kept)))
+
+
+def leaving_words(client: ClientView, kept: Sequence[int]) -> str:
+    """Say what a client that is gone for good has left in the model, and how to leave it out.
+
+    Parameters
+    ----------
+    client
+        Gone, and in the model since its `first_round`.
+    kept
+        Rounds that can be rolled back to; 0 is the published model.
+    """
+    words = f"{client.name} is gone for good; it is in the model since round {client.first_round}. "
+    before = [one for one in kept if one < client.first_round]
+    if not before:
+        return words + "No round before that is kept to roll back to."
+    back = f"round {max(before)}" if max(before) else "the published model"
+    return words + f"To train on without it, roll back to {back}."
 
 
 def _ask_to_revoke(platform: Platform, actor: Actor, member: MembershipView) -> None:

@@ -30,6 +30,9 @@ class ClientView:
         Since when it is in this state.
     back_unix_s
         When one that is away means to be back; None where it is not away or did not say.
+    first_round
+        Of one that left or was revoked: the first round whose model, as it stands, has an update
+        of it; 0 if none has.
     ready
         Whether it told that its data keeps the format.
     selector
@@ -56,6 +59,7 @@ class ClientView:
     created_unix_s: float
     expires_unix_s: float
     back_unix_s: float | None = None
+    first_round: int = 0
     ready: bool = False
     rounds: int = 0
     counted: int = 0

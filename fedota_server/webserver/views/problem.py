@@ -112,12 +112,15 @@ class AttendanceView:
         Those whose limits keep them away at present.
     back_unix_s
         When the first of these means to be back; None where none of them said.
+    left
+        Those that left for good, of their own accord.
     """
 
     clients: int
     ready: int
     away: int
     back_unix_s: float | None
+    left: int
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from fedota_server.webserver.account import Account
 from fedota_server.webserver.permissions import Role
 from fedota_server.webserver.tables import CommandRow, ProblemRow
 from fedota_server.webserver.views import KeptRounds
+from ui.parts.members import leaving_words
 
 
 @pytest.fixture
@@ -193,6 +194,29 @@ def test_requests_are_decided_and_members_revoked(
     assert asked == ["Revoke this membership?"]
     states = {one.name: one.state for one in memberships.of_problem(sara.actor, pid)}
     assert states["North"] == "revoked"
+
+
+def test_who_left_is_told_with_the_round_that_leaves_it_out(
+    web: Web, problems: WebProblems, sara: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = problems.publish(
+        sara.actor, status="running", wanted="serving", completed_round=5, admission="anyone"
+    )
+    client = problems.client(web.person("North", {Role.HOLDER}).actor, pid, "north")
+    problems.train(pid, 5)
+    problems.update(pid, client, 4, "counted")
+    problems.update(pid, client, 5, "counted")
+    problems.change_client(client, last_change="left")
+    kept = KeptRounds(arrays=(0, 3, 4, 5), state=(3, 4, 5))
+    monkeypatch.setattr(web.platform.problems, "kept_rounds", lambda actor, pid: kept)
+    page = open_tab(web.page("problem", id=pid), "Members")
+    text = unescaped(text_of(page))
+    assert "1 has left for good: see Members" in text
+    assert "north is gone for good; it is in the model since round 4." in text
+    assert "To train on without it, roll back to round 3." in text
+    gone = next(one for one in web.platform.problems.members(sara.actor, pid)).clients[0]
+    assert leaving_words(gone, (0, 4)).endswith("roll back to the published model.")
+    assert leaving_words(gone, (4, 5)).endswith("No round before that is kept to roll back to.")
 
 
 def test_without_members_it_says_how_they_come(

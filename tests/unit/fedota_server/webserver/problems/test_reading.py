@@ -113,11 +113,34 @@ def test_the_setter_sees_how_many_are_ready_and_who_is_away_until_when(
 
     seen = desk.problems.view(setter, problem).attendance
 
-    assert seen == AttendanceView(clients=6, ready=5, away=3, back_unix_s=soon)
+    assert seen == AttendanceView(clients=6, ready=5, away=3, back_unix_s=soon, left=1)
     assert desk.problems.view(holder, problem).attendance is None
     shown = desk.memberships.clients(holder, problem)
     backs = {one.node_id: one.back_unix_s for one in shown if one.state == "away"}
     assert backs == {3: soon + 5.0, 4: soon, 5: None}
+
+
+def test_of_who_is_gone_the_setter_sees_since_when_the_model_has_it(
+    desk: WebDesk, setter: Actor, holder: Actor
+) -> None:
+    problem = desk.published(setter)
+    desk.memberships.join(holder, problem)
+    for node_id, change in ((1, "left"), (2, "revoked"), (3, "left"), (4, "gone")):
+        add_client(desk, problem, holder, node_id, f"client {node_id}", last_change=change)
+    add_round(desk, problem, 1, superseded=True)
+    for server_round in (2, 3):
+        add_round(desk, problem, server_round, generation=1)
+    add_update(desk, problem, 1, 1)
+    add_update(desk, problem, 1, 2, generation=1, outcome="late")
+    add_update(desk, problem, 1, 3, generation=1)
+    add_update(desk, problem, 2, 1)
+    add_update(desk, problem, 3, 2, generation=1)
+    add_update(desk, problem, 4, 2, generation=1)
+
+    (member,) = desk.problems.members(setter, problem)
+
+    first = {one.node_id: one.first_round for one in member.clients}
+    assert first == {1: 3, 2: 0, 3: 2, 4: 0}
 
 
 def test_the_page_of_a_problem_says_what_joining_means(
