@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -10,11 +11,13 @@ from statistics import mean
 from typing import Any
 
 import pytest
-from support.example_run import EXAMPLES, copy_of_example, run_example
+from support.example_run import EXAMPLES, WAIT_S, copy_of_example, run_example
 from support.programs import command
 
 OFFICES = ("north", "east", "south", "west")
-ROUNDS = 8
+# In the middle of the training, so that the shared model is not yet right in nearly all cases: of
+# some 35 pictures that an office measures with, a better model must be able to get more right.
+ROUNDS = 5
 MODELS = ("shared", "personal", "local")
 
 
@@ -33,16 +36,18 @@ async def test_a_model_of_ones_own_is_better_on_average_and_for_nobody_worse(
     folder = copy_of_example("digits", tmp_path, rounds=ROUNDS)
     found: dict[str, dict[str, Any]] = {}
 
+    async def of_office(name: str) -> None:
+        done = await command(
+            "fedota_client",
+            *("personalize", "--home", tmp_path / name, "--data", data / f"office-{name}"),
+            *("--out", tmp_path / f"{name}-model", "--json"),
+            timeout_s=WAIT_S,
+        )
+        assert done.code == 0, done
+        found[name] = json.loads(done.out)
+
     async def personalize() -> None:
-        for name in OFFICES:
-            done = await command(
-                "fedota_client",
-                *("personalize", "--home", tmp_path / name, "--data", data / f"office-{name}"),
-                *("--out", tmp_path / f"{name}-model", "--json"),
-                timeout_s=100.0,
-            )
-            assert done.code == 0, done
-            found[name] = json.loads(done.out)
+        await asyncio.gather(*map(of_office, OFFICES))
 
     holders = {name: data / f"office-{name}" for name in OFFICES}
     await run_example(folder, holders, tmp_path, personalize)
@@ -55,8 +60,7 @@ async def test_a_model_of_ones_own_is_better_on_average_and_for_nobody_worse(
     )
     assert loss["personal"] < min(loss["shared"], loss["local"])
     assert accuracy["personal"] > accuracy["local"]
-    # Of 33 pictures an office measures with, the shared model has next to none wrong.
-    assert accuracy["personal"] >= accuracy["shared"] - 0.02
+    assert accuracy["personal"] >= accuracy["shared"] - 0.015  # two pictures of some 140
     # What is kept is for nobody worse than another model, beyond the interval of the difference.
     for name, one in found.items():
         for other, difference in one["loss_differences"].items():
@@ -78,6 +82,7 @@ def average(found: dict[str, dict[str, Any]], number: str, model: str) -> float:
 
 def table(found: dict[str, dict[str, Any]]) -> str:
     """Write loss and accuracy of each office's models on its own held-out pictures."""
+    found = {name: found[name] for name in OFFICES}
     lines = [f"{'office':8}{'chosen':10}" + "".join(f"{model:>24}" for model in MODELS)]
     for name, one in found.items():
         cells = []
