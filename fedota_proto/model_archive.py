@@ -85,8 +85,11 @@ class ModelArchive:
         ModelFileError
             If the member is damaged.
         """
+        member = self._by_name.get(name)
+        declared_bytes = 0 if member is None else member.file_size
         with self._open(name) as source:
-            return source.read()
+            # Asked for everything, zipfile would unpack up to 2 GiB before it looked at the size.
+            return source.read(declared_bytes + 1)
 
     @contextmanager
     def unpacked(self, name: str) -> Iterator[BinaryIO]:

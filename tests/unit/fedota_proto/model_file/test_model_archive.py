@@ -6,7 +6,9 @@ import io
 import os
 import stat
 import struct
+import tracemalloc
 import zipfile
+import zlib
 from pathlib import Path
 
 import h5py
@@ -15,6 +17,8 @@ from support.keras_file import KerasFile, Member
 
 from fedota_proto.errors import ModelFileError
 from fedota_proto.model_file import ModelLimits, check_model_file, read_weights
+
+TEN_GIB = 10 << 30
 
 
 def refusal(path: Path, limits: ModelLimits | None = None) -> str:
@@ -185,6 +189,52 @@ def test_believes_no_declared_size(keras_file: KerasFile) -> None:
         struct.pack_into("<I", data, at + offset, 10)
     path.write_bytes(data)
     assert "is damaged" in refusal(path, ModelLimits(file_max_bytes=5_000_000))
+
+
+def ten_gibibytes_of_zeros() -> bytes:
+    """Deflate them as what they are: one block of them, over and over."""
+    packer = zlib.compressobj(9, wbits=-15)
+    block = packer.compress(bytes(64 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    return block * (TEN_GIB // (64 << 20)) + packer.flush()
+
+
+def with_member(path: Path, name: bytes, content: bytes, declared_bytes: int) -> None:
+    """Add a member to a zip, declared to be of a size that need not be its own."""
+    data = path.read_bytes()
+    end = data.rfind(b"PK\x05\x06")
+    count, size, start = struct.unpack_from("<HII", data, end + 10)
+    extra = struct.pack("<HHQQ", 1, 16, declared_bytes, len(content))
+    common = struct.pack(
+        "<HHHHHIIIHH", 45, 0, 8, 0, 33, 0, 0xFFFFFFFF, 0xFFFFFFFF, len(name), len(extra)
+    )
+    local = b"PK\x03\x04" + common + name + extra + content
+    entry = b"PK\x01\x02\x2d\x00" + common + struct.pack("<HHHII", 0, 0, 0, 0, start) + name + extra
+    listed = data[start:end] + entry
+    size, start = size + len(entry), start + len(local)
+    tail = struct.pack("<HHHHIIH", 0, 0, count + 1, count + 1, size, start, 0)
+    path.write_bytes(data[: start - len(local)] + local + listed + b"PK\x05\x06" + tail)
+
+
+@pytest.mark.parametrize("name", ["assets/a/vocabulary.txt", "model.weights.h5", "config.json"])
+@pytest.mark.parametrize(
+    ("declared_bytes", "said"),
+    [(TEN_GIB, "unpacks to 10,737,"), (1000, "is damaged")],
+    ids=["honest", "lying"],
+)
+def test_a_bomb_of_ten_gibibytes_is_refused_in_little_memory(
+    keras_file: KerasFile, name: str, declared_bytes: int, said: str
+) -> None:
+    keras_file.replaced[name] = None
+    path = keras_file.write()
+    with_member(path, name.encode(), ten_gibibytes_of_zeros(), declared_bytes)
+    assert path.stat().st_size < 12_000_000
+    tracemalloc.start()
+    try:
+        assert said in refusal(path)
+        _, most_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most_bytes < 16_000_000
 
 
 def test_bounds_the_configuration(keras_file: KerasFile) -> None:
