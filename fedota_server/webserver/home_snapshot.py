@@ -15,8 +15,8 @@ from typing import Self
 
 from fedota_proto.errors import FolderError
 
-# At the top: what is made again, what is only passing through, and what holds the place.
-_LEFT_OUT = frozenset({"client", "client-image.tar", "uploads", "web.lock"})
+# At the top: what is made again, what is only passing through, what holds the place, and backups.
+_LEFT_OUT = frozenset({"backups", "client", "client-image.tar", "uploads", "web.lock"})
 _LEFT_OUT_OF_PROBLEMS = frozenset({"logs", "serve.lock", "servers"})
 _PASSING_PREFIXES = ("intake-", ".")
 _STATE_FOLDER = ".fedota"
