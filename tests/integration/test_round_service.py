@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.holder import Holder
+from support.programs import command
 from support.waiting import until
 from support.web_world import PROBLEM, MakeWebWorld, WebWorld
 
@@ -30,6 +31,7 @@ from fedota_proto.invite import Invite, sign_invite
 from fedota_proto.tls import WEBSERVER_NAME
 from fedota_proto.v1 import fl_round_pb2 as pb
 from fedota_server.webserver.tables import ClientRow, CommandRow
+from fedota_server.webserver.views import AttendanceView
 
 MODEL_MAX_BYTES = 10 << 20
 
@@ -196,6 +198,26 @@ async def test_a_problem_that_is_not_started_is_described_but_enrols_nobody(
     async with calling(south) as link:
         with pytest.raises(ConflictError, match="nothing left to train"):
             await link.tell(pb.TellRequest.READY)
+
+
+async def test_a_check_before_the_start_counts_its_client_as_ready_and_enrols_nobody(
+    make_web_world: MakeWebWorld,
+) -> None:
+    world = await make_web_world(rounds=1)
+    await world.start_webserver()
+    north, _ = world.take_part("north"), world.take_part("south")
+    rows = "".join(f"{n},{n / 2},{'yes' if n % 2 else 'no'}\n" for n in range(20))
+    (north.data / "table.csv").write_text(f"x,y,answer\n{rows}")
+    done = await command(
+        "fedota_client",
+        *("check", north.data.parent / "invite", "--data", north.data, "--home", north.home),
+        "--tell-ready",
+    )
+    assert done.code == 0, done
+    assert "The setter was told that your data is ready." in done.out
+    seen = world.web.problems.view(world.setter, PROBLEM).attendance
+    assert seen == AttendanceView(clients=2, ready=1, away=0, back_unix_s=None, left=0)
+    assert not (world.folder.coordinator_folder / "bindings.jsonl").exists()
 
 
 async def test_a_client_without_selectors_hears_of_the_end_from_the_webserver(
