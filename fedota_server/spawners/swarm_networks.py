@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import cast
 
 from fedota_proto.errors import ServerStartError
 from fedota_server.spawners.docker_networks import ProblemNetworks
@@ -32,8 +33,8 @@ class SwarmNetworks(ProblemNetworks):
 
     def make_one(self, engine: Engine, name: str, *, doors: bool) -> None:
         """Make a network of all nodes."""
-        assert isinstance(engine, SwarmEngine)  # noqa: S101
-        engine.make_overlay(name, self.labels, internal=not doors, encrypted=self._encrypted)
+        manager = cast(SwarmEngine, engine)  # a Swarm's spawner has no other
+        manager.make_overlay(name, self.labels, internal=not doors, encrypted=self._encrypted)
 
     def remove(self, engine: Engine) -> None:
         """Remove them as soon as the last task has left them.
