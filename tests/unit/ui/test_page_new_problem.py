@@ -138,6 +138,51 @@ def test_columns_are_typed_in(web: Web, problems: WebProblems, sara: Account) ->
     assert data["columns"][0]["maximum"] == 120
 
 
+def test_pictures_texts_and_arrays_are_typed_in_too(
+    web: Web, problems: WebProblems, sara: Account
+) -> None:
+    pid = problems.draft(sara.actor)
+    page = _step(web, pid, "data")
+    page = field(page, "What each holder's data are").set_value("images").run()
+    assert len(page.data_editor) == 0
+    field(page, "Classes, one a line").set_value("benign\n\n malignant ")
+    field(page, "Height in pixels").set_value(32)
+    field(page, "Channels").set_value(1)
+    field(page, "Pictures of other sizes are made to fit").set_value(True)
+    page = page.button(key="save_images").click().run()
+    assert not page.error
+    assert _draft(web, sara, pid).data == {
+        "kind": "images",
+        "minimum_examples": 12,
+        "classes": ["benign", "malignant"],
+        "height": 32,
+        "width": 64,
+        "channels": 1,
+        "resize": True,
+    }
+    page = _step(web, pid, "data")
+    assert field(page, "Classes, one a line").value == "benign\nmalignant"
+    page = field(page, "What each holder's data are").set_value("text").run()
+    field(page, "Classes, one a line").set_value("ham")
+    page = page.button(key="save_text").click().run()
+    assert "must list two classes or more" in unescaped(page.error[0].value)
+    field(page, "Classes, one a line").set_value("ham\nspam")
+    page = page.button(key="save_text").click().run()
+    assert _draft(web, sara, pid).data["kind"] == "text"
+    arrays = [
+        {"name": "ecg", "shape": [1000, 12], "unit": "mV", "minimum": -10, "maximum": 10},
+        {"name": "rhythm", "dtype": "int32", "classes": 5, "shape": [], "target": True},
+    ]
+    problems.change(pid, draft={"data": {"kind": "arrays", "arrays": arrays}})
+    page = _step(web, pid, "data")
+    (editor,) = page.data_editor
+    assert list(editor.value["shape"]) == ["1000, 12", ""]
+    page = page.button(key="save_arrays").click().run()
+    assert not page.error
+    kept = _draft(web, sara, pid).data["arrays"]
+    assert kept == [{"dtype": "float32", **arrays[0]}, arrays[1]]
+
+
 def test_pasted_data_is_taken_or_its_mistakes_are_told(
     web: Web, problems: WebProblems, sara: Account
 ) -> None:

@@ -12,8 +12,8 @@ from fedota_proto.data_format import COLUMN_TYPES, COLUMNS_MAX, EXAMPLES_MAX
 from fedota_server.webserver.permissions import Actor
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.views import DraftView
-from ui.parts.data_needed import show_data_needed
 from ui.parts.wizard.column_rows import columns_of, frame_of
+from ui.parts.wizard.other_data import KIND_WORDS, other_fields
 from ui.parts.wizard.steps import save, show_step_mistakes
 from ui.parts.words import count, joined, plain
 from ui.upload_box import upload_box
@@ -31,12 +31,30 @@ def show(platform: Platform, actor: Actor, draft: DraftView) -> None:
     """Show the step."""
     show_step_mistakes(draft, "data")
     pid = draft.problem_id
-    if draft.data and draft.data.get("kind", "table") != "table":
-        _show_other_kind(draft)
+    kinds = list(KIND_WORDS)
+    kind = st.radio(
+        "What each holder's data are",
+        kinds,
+        index=kinds.index(str(draft.data.get("kind", "table"))),
+        format_func=lambda one: KIND_WORDS[one],
+        horizontal=True,
+        key=f"kind_{pid}_{st.session_state.get(_version_key(pid), 0)}",
+    )
+    if kind == "table":
+        _show_proposing(pid, expanded=not draft.data)
+    with st.expander("A problem.toml that you have", icon=":material/code:"):
+        _show_paste(platform, actor, draft)
+    if kind == "table":
+        _show_editor(platform, actor, draft)
+    else:
+        _show_other_kind(platform, actor, draft, kind)
+
+
+def _show_proposing(pid: str, *, expanded: bool) -> None:
     with st.expander(
         "Propose the columns from a sample file",
         icon=":material/table_view:",
-        expanded=not draft.data,
+        expanded=expanded,
     ):
         st.caption(
             "A CSV file with a few examples, whose first row names the columns. It is read once "
@@ -45,11 +63,6 @@ def show(platform: Platform, actor: Actor, draft: DraftView) -> None:
         answer = upload_box("sample", pid, "Upload a sample (.csv)", ".csv")
         if answer is not None and isinstance(answer.get("data"), dict):
             _take_proposal(pid, answer["data"])
-    with st.expander(
-        "Pictures, texts, arrays, or a problem.toml that you have", icon=":material/code:"
-    ):
-        _show_paste(platform, actor, draft)
-    _show_editor(platform, actor, draft)
 
 
 def _base_key(pid: str) -> str:
@@ -67,12 +80,26 @@ def _take_proposal(pid: str, data: Mapping[str, Any]) -> None:
     st.session_state[_version_key(pid)] = st.session_state.get(_version_key(pid), 0) + 1
 
 
-def _show_other_kind(draft: DraftView) -> None:
-    if draft.problem is not None:
-        show_data_needed(draft.problem.data)
-    else:
-        st.markdown(f"The data is of the kind {plain(str(draft.data.get('kind')))}.")
-    st.caption("Saving columns below makes it a table instead.")
+def _show_other_kind(platform: Platform, actor: Actor, draft: DraftView, kind: str) -> None:
+    pid = draft.problem_id
+    fields = other_fields(kind, draft.data, pid)
+    fewest = _fewest(draft, "A data holder with fewer examples cannot take part.")
+    if st.button("Save and go on", type="primary", key=f"save_{kind}"):
+        data = {"kind": kind, "minimum_examples": fewest, **fields}
+        save("data", lambda: platform.problems.set_data(actor, pid, data))
+
+
+def _fewest(draft: DraftView, help_text: str) -> int:
+    return int(
+        st.number_input(
+            "Minimum examples",
+            min_value=2,
+            max_value=EXAMPLES_MAX,
+            value=int(draft.data.get("minimum_examples", 10)),
+            help=help_text,
+            key=f"minimum_examples_{draft.problem_id}",
+        )
+    )
 
 
 def _show_paste(platform: Platform, actor: Actor, draft: DraftView) -> None:
@@ -126,21 +153,14 @@ def _show_editor(platform: Platform, actor: Actor, draft: DraftView) -> None:
         key=f"columns_{pid}_{st.session_state.get(_version_key(pid), 0)}",
         alt="Columns of the table",
     )
-    fewest = st.number_input(
-        "Minimum examples",
-        min_value=2,
-        max_value=EXAMPLES_MAX,
-        value=int(draft.data.get("minimum_examples", 10)),
-        help="A data holder with fewer rows cannot take part.",
-        key=f"minimum_examples_{pid}",
-    )
+    fewest = _fewest(draft, "A data holder with fewer rows cannot take part.")
     columns = columns_of(edited)
     st.caption(
         f"{count(len(columns), 'column')} of at most {COLUMNS_MAX:,}. Give each range what is "
         "possible at any holder: a value outside is refused."
     )
     if st.button("Save and go on", type="primary", key="save_columns"):
-        data = {"kind": "table", "minimum_examples": int(fewest), "columns": columns}
+        data = {"kind": "table", "minimum_examples": fewest, "columns": columns}
 
         def act() -> None:
             platform.problems.set_data(actor, pid, data)
