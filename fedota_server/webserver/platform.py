@@ -156,9 +156,10 @@ class Platform:
         )
 
     def _front_routes(self) -> Iterator[Coroutine[Any, Any, None]]:
-        if self.settings.front_routes is not None:
+        path = self.settings.front_routes
+        if path is not None and self.settings.front_port:
             address = f"{self.spawning.reach.webserver}:{self.ports.round}"
-            yield FrontRoutes(self.settings.front_routes, self.settings.home, address).run()
+            yield FrontRoutes(path, self.settings.home, address).run()
 
 
 def _allow_many_connections() -> None:

@@ -1,0 +1,51 @@
+"""A platform by compose: published by the API, trained by holders' containers, nothing left."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import zipfile
+from collections.abc import Awaitable, Callable
+
+import pytest
+from support.compose_platform import left_over
+from support.compose_problem import ComposeProblem
+
+MakeProblem = Callable[..., Awaitable[ComposeProblem]]
+
+pytestmark = pytest.mark.timeout(400)
+
+HOSPITALS = {"north": "hospital-north", "south": "hospital-south", "west": "hospital-west"}
+
+
+async def test_a_problem_is_published_trained_to_its_end_and_removed(
+    make_problem: MakeProblem,
+) -> None:
+    problem = await make_problem("Tumours", selectors=2)
+    clients = await asyncio.gather(
+        *(problem.join(name, hospital) for name, hospital in HOSPITALS.items())
+    )
+    await problem.status("completed", timeout_s=180)
+    rounds = [one for one in problem.setter("GET", "/rounds") if one["completed"]]
+    assert [one["server_round"] for one in rounds] == [1, 2]
+    assert all(one["reported"] >= 2 for one in rounds)
+
+    model = zipfile.ZipFile(io.BytesIO(problem.setter("GET", "/model")))
+    assert {"config.json", "model.weights.h5"} <= set(model.namelist())
+
+    def ended() -> bool:
+        return all(client.exit_code() is not None for client in clients)
+
+    await problem.platform.until(ended, "an end of every client")
+    for client in clients:
+        assert client.exit_code() == 0, client.logs()
+        assert "All 2 rounds are completed" in client.logs()
+        await client.remove()
+
+    problem.setter("POST", "/archive")
+    await problem.platform.until(
+        lambda: (
+            not any(problem.problem_id in name for kind in left_over().values() for name in kind)
+        ),
+        "an engine without anything of the problem",
+    )
