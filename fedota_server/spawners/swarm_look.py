@@ -11,7 +11,7 @@ from fedota_server.spawners.spawning import Fault
 from fedota_server.spawners.swarm_engine import Node, SwarmEngine
 
 
-def look_at_swarm(engine: SwarmEngine, place: PlatformPlace, *, shared: bool) -> list[Fault]:
+def look_at_swarm(engine: SwarmEngine, place: PlatformPlace) -> list[Fault]:
     """Look at the nodes, and whether images can reach them.
 
     Parameters
@@ -20,8 +20,6 @@ def look_at_swarm(engine: SwarmEngine, place: PlatformPlace, *, shared: bool) ->
         The manager's.
     place
         The platform's.
-    shared
-        Whether the platform's folder is on shared storage.
     """
     try:
         nodes = engine.nodes()
@@ -30,10 +28,10 @@ def look_at_swarm(engine: SwarmEngine, place: PlatformPlace, *, shared: bool) ->
         ]
     except ServerStartError as error:
         return [Fault(error.public_message, "Look at the Docker engine's log.")]
-    return list(_faults(nodes, images, engine.node_id, shared=shared))
+    return list(_faults(nodes, images, engine.node_id))
 
 
-def _faults(nodes: list[Node], images: list[str], home: str, *, shared: bool) -> Iterator[Fault]:
+def _faults(nodes: list[Node], images: list[str], home: str) -> Iterator[Fault]:
     usable = [node for node in nodes if node.usable]
     if not usable:
         yield Fault(
@@ -41,11 +39,12 @@ def _faults(nodes: list[Node], images: list[str], home: str, *, shared: bool) ->
             "Look at `docker node ls`; `docker node update --availability active NODE` takes one "
             "up again.",
         )
-    elif not shared and home not in {node.id for node in usable}:
+    elif home not in {node.id for node in usable}:
         yield Fault(
-            "coordinators stay on this node, which is drained",
-            "Make it active, or put the platform's folder on shared storage and set "
-            "FEDOTA_SWARM_STORAGE to shared.",
+            "this node is drained, and Docker connects no container of a drained node, as the "
+            "webserver's is, to a Swarm's networks",
+            "Make it active with `docker node update --availability active`; "
+            "FEDOTA_SWARM_CONSTRAINTS=node.role==worker keeps servers away from managers.",
         )
     gone = sorted(node.hostname for node in nodes if not node.ready)
     if gone:

@@ -83,7 +83,7 @@ class SwarmSpawning(DockerSpawning):
             manager = self._manager()
         except ServerStartError:
             return said, faults  # which stands among them
-        more = look_at_swarm(manager, self._place, shared=self._nodes.shared)
+        more = look_at_swarm(manager, self._place)
         return f"the Swarm managed by {said}", [*faults, *more]
 
     def _manager(self) -> SwarmEngine:

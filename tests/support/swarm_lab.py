@@ -24,7 +24,10 @@ def address_of(worker: int) -> str:
 
 
 class SwarmLab:
-    """Workers beside a manager that is this machine's own engine, and does no work itself."""
+    """Workers beside a manager that is this machine's own engine.
+
+    It must not be drained, else the webserver's container could not join networks.
+    """
 
     def __init__(self) -> None:
         self.nodes: dict[int, str] = {}
@@ -37,7 +40,6 @@ class SwarmLab:
                 self.nodes[worker] = engine.info()["Swarm"]["NodeID"]
         with docker.APIClient(base_url=SOCKET) as opened:
             manager: Any = opened
-            self._change(manager, manager.info()["Swarm"]["NodeID"], Availability="drain")
             for worker, node in self.nodes.items():
                 labels = {"io.fedota.address": address_of(worker)}
                 self._change(manager, node, Labels=labels)

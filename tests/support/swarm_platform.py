@@ -98,6 +98,7 @@ class SwarmPlatform:
                 HOME=str(self.home),
                 SPAWNER="swarm",
                 SWARM_STORAGE="shared",
+                SWARM_CONSTRAINTS="node.role==worker",
                 DOCKER_HOST="unix:///engine/docker.sock",
                 PLATFORM=PLATFORM,
                 COORDINATOR_IMAGE=image("coordinator"),

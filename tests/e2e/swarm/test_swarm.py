@@ -92,7 +92,7 @@ async def published(story: Story) -> None:
     story.setter("PUT", "/selectors", json={"selectors": 2})
     await story.platform.job("Sara", story.problem, "inspect")
     story.setter("POST", "/dry-run")
-    await story.platform.job("Sara", story.problem, "dry-run")
+    await story.platform.job("Sara", story.problem, "dry run")
     story.setter("POST", "/publish")
     story.setter("POST", "/start")
 
