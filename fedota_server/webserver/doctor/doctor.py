@@ -8,18 +8,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fedota_proto.errors import FedotaError
-from fedota_server.spawners.base import Spawner
-from fedota_server.spawners.process import ProcessSpawner
+from fedota_server.spawners.spawning import Spawning
 from fedota_server.webserver.client_files import ClientFiles
 from fedota_server.webserver.database import Database
 from fedota_server.webserver.doctor.certificates import check_certificates
 from fedota_server.webserver.doctor.clock import check_clock
 from fedota_server.webserver.doctor.database import check_database
-from fedota_server.webserver.doctor.finding import Finding, fine, problem
+from fedota_server.webserver.doctor.engine import check_engine
+from fedota_server.webserver.doctor.finding import Finding, State, fine, problem
 from fedota_server.webserver.doctor.folder import check_disk, check_folder
 from fedota_server.webserver.doctor.ports import Listener, check_ports, listeners
 from fedota_server.webserver.doctor.programs import check_programs
 from fedota_server.webserver.settings import WebserverSettings
+from fedota_server.webserver.spawning import make_spawning
 
 
 class Doctor:
@@ -31,8 +32,8 @@ class Doctor:
         The webserver's, with the platform's folder.
     clock
         The date.
-    make_spawner
-        Makes a spawner whose logs go to a folder.
+    spawning
+        Makes what runs the platform's servers and jobs.
     find_listeners
         Tells which ports of this machine are listened on, and by whom.
     """
@@ -42,12 +43,12 @@ class Doctor:
         settings: WebserverSettings,
         *,
         clock: Callable[[], float] = time.time,
-        make_spawner: Callable[[Path], Spawner] = ProcessSpawner,
+        spawning: Callable[[WebserverSettings], Spawning] = make_spawning,
         find_listeners: Callable[[], Mapping[int, Listener]] = listeners,
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._make_spawner = make_spawner
+        self._spawning = spawning
         self._find_listeners = find_listeners
 
     def checks(self) -> list[Finding]:
@@ -72,7 +73,7 @@ class Doctor:
                     "database": lambda: check_database(database),
                     "certificates": lambda: check_certificates(settings, self._clock()),
                     "clock": lambda: check_clock(home, database, self._clock),
-                    "ports": lambda: check_ports(settings, self._find_listeners()),
+                    "ports": self._check_ports,
                 }
             )
 
@@ -80,10 +81,22 @@ class Doctor:
         """Run the checks that start or make something: some seconds."""
         return _run_all(
             {
-                "programs": lambda: check_programs(self._make_spawner),
+                "engine": self._check_spawning,
                 "client": lambda: _check_client(self._settings.home),
             }
         )
+
+    def _check_ports(self) -> list[Finding]:
+        with contextlib.closing(self._spawning(self._settings)) as spawning:
+            return check_ports(self._settings, self._find_listeners(), spawning.reach)
+
+    def _check_spawning(self) -> list[Finding]:
+        """Look at what runs servers and jobs; where that is well, start each program once."""
+        with contextlib.closing(self._spawning(self._settings)) as spawning:
+            found = check_engine(spawning)
+            if any(one.state is State.PROBLEM for one in found):
+                return found
+            return [*found, *check_programs(spawning)]
 
 
 def _run_all(checks: Mapping[str, Callable[[], list[Finding]]]) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +10,15 @@ from pathlib import Path
 import psutil
 
 from fedota_proto.errors import FolderError
-from fedota_server.ports import EVERYWHERE, LOOPBACK, Ports, is_free
+from fedota_server.ports import LOOPBACK, Ports, is_free
+from fedota_server.spawners.spawning import ON_THIS_MACHINE, Reach
 from fedota_server.webserver.doctor.finding import Finding, fine, problem, warning
 from fedota_server.webserver.platform_ports import kept_ports
 from fedota_server.webserver.settings import WebserverSettings, is_loopback
 
 _NAME = "ports"
 _PRIVILEGED = 1024
+_PORTS_OF_A_PROBLEM = 3  # two within, and its first selector's
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,10 @@ def listeners() -> dict[int, Listener]:
     return found
 
 
-def check_ports(settings: WebserverSettings, known: Mapping[int, Listener]) -> list[Finding]:
-    """Look at the web page's port, and at those of every problem.
+def check_ports(
+    settings: WebserverSettings, known: Mapping[int, Listener], reach: Reach = ON_THIS_MACHINE
+) -> list[Finding]:
+    """Look at the web page's port, at those of every problem, and at how many are left.
 
     Parameters
     ----------
@@ -60,10 +65,12 @@ def check_ports(settings: WebserverSettings, known: Mapping[int, Listener]) -> l
         Name the ports.
     known
         Who listens where.
+    reach
+        Whether problems' servers listen on this machine's ports: only then can they be looked at.
     """
     found: list[Finding] = []
     free = ours = 0
-    for need in _needs(settings):
+    for need in _needs(settings, reach):
         listener = known.get(need.port)
         if listener is not None and listener.ours:
             ours += 1
@@ -90,7 +97,25 @@ def check_ports(settings: WebserverSettings, known: Mapping[int, Listener]) -> l
     if free or ours:
         in_use = f", {ours} in use by Fedota itself" if ours else ""
         found.insert(0, fine(_NAME, f"{free} free{in_use}; the web page's is {settings.web_port}"))
-    return [*found, *_check_reach(settings)]
+    return [*found, *_check_range(settings), *_check_reach(settings)]
+
+
+def _check_range(settings: WebserverSettings) -> Iterator[Finding]:
+    """Notice that the next problem, or its next selector, will find no port."""
+    span = settings.selector_port_range
+    kept: set[int] = set()
+    for path in settings.home.glob("problems/*/.fedota/ports.json"):
+        with contextlib.suppress(FolderError):  # which is said when the problem starts
+            ports = Ports.load(path)
+            kept |= ports.all if ports is not None else frozenset()
+    left = len(span) - len(kept & set(span))
+    if left < _PORTS_OF_A_PROBLEM:
+        yield warning(
+            _NAME,
+            f"of the ports {settings.selector_ports} only {left} are in no problem's keeping, and "
+            f"a new problem takes {_PORTS_OF_A_PROBLEM}",
+            "Widen FEDOTA_SELECTOR_PORTS, and the firewall with it.",
+        )
 
 
 def _check_reach(settings: WebserverSettings) -> Iterator[Finding]:
@@ -105,17 +130,18 @@ def _check_reach(settings: WebserverSettings) -> Iterator[Finding]:
         )
 
 
-def _needs(settings: WebserverSettings) -> Iterator[_Need]:
+def _needs(settings: WebserverSettings, reach: Reach) -> Iterator[_Need]:
     yield _Need(settings.web_port, settings.web_host, "web page", "set FEDOTA_WEB_PORT")
-    outside = LOOPBACK if is_loopback(settings.public_host) else EVERYWHERE
+    outside = reach.outside(settings.public_host)
     if settings.round_port:
         use = "for clients of completed problems"
         yield _Need(settings.round_port, outside, use, "set FEDOTA_ROUND_PORT")
     remedy = f"remove {settings.home / 'ports.json'}: new ports are chosen, invites made again"
     for port in kept_ports(settings.home):
         yield _Need(port, outside, "the webserver's own", remedy)
-    for path in sorted(settings.home.glob("problems/*/.fedota/ports.json")):
-        yield from _needs_of_problem(path)
+    if reach.own_ports:
+        for path in sorted(settings.home.glob("problems/*/.fedota/ports.json")):
+            yield from _needs_of_problem(path)
 
 
 def _needs_of_problem(path: Path) -> Iterator[_Need]:

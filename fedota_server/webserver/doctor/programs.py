@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 from fedota_proto.errors import ServerStartError
+from fedota_server.problem_folder import ProblemFolder
 from fedota_server.spawners.base import JobSpec, Role, Spawner
 from fedota_server.spawners.log_file import last_words
+from fedota_server.spawners.spawning import Spawning
 from fedota_server.webserver.doctor.finding import Finding, fine, problem
 
 _NAME = "programs"
@@ -24,16 +25,19 @@ _PROGRAMS = (
 )
 
 
-def check_programs(make_spawner: Callable[[Path], Spawner]) -> list[Finding]:
+def check_programs(spawning: Spawning) -> list[Finding]:
     """Start each program once, as a job.
 
     Parameters
     ----------
-    make_spawner
-        Makes a spawner whose logs go to a folder.
+    spawning
+        Runs them; where it runs this installation's own, that must be whole.
     """
-    with tempfile.TemporaryDirectory(prefix="fedota-doctor-") as logs:
-        found = asyncio.run(_start_each(make_spawner, Path(logs)))
+    with tempfile.TemporaryDirectory(prefix="doctor-") as place:
+        spawner = spawning.job_spawner(ProblemFolder(Path(place)))
+        found = asyncio.run(_start_each(spawner, own=spawning.reach.own_ports))
+    if not spawning.reach.own_ports:
+        return found or [fine(_NAME, "coordinator and client start in their containers")]
     for role, needed, extra, _ in _PROGRAMS:
         if find_spec(needed) is None:
             found.append(
@@ -46,9 +50,9 @@ def check_programs(make_spawner: Callable[[Path], Spawner]) -> list[Finding]:
     return found or [fine(_NAME, "coordinator and client start")]
 
 
-async def _start_each(make_spawner: Callable[[Path], Spawner], logs: Path) -> list[Finding]:
+async def _start_each(spawner: Spawner, *, own: bool) -> list[Finding]:
     found = []
-    async with make_spawner(logs) as spawner:
+    try:
         for role, _, extra, arguments in _PROGRAMS:
             spec = JobSpec(f"doctor-{role}", role, arguments, _TIME_S, _MEMORY_BYTES)
             try:
@@ -57,6 +61,12 @@ async def _start_each(make_spawner: Callable[[Path], Spawner], logs: Path) -> li
             except ServerStartError as error:
                 said = error.public_message
             if said:
-                remedy = f"Install Fedota again with its extra named {extra}."
+                remedy = (
+                    f"Install Fedota again with its extra named {extra}."
+                    if own
+                    else "Do what the sentence says, or build the images again with `make images`."
+                )
                 found.append(problem(_NAME, f"the {role} does not start: {said}", remedy))
+    finally:
+        await spawner.release()
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,9 @@ from fedota_proto.tls import ServerIdentity
 from fedota_server import authority as authorities
 from fedota_server.authority import PlatformHome, ProblemKeys
 from fedota_server.ports import Ports
+from fedota_server.problem_folder import ProblemFolder
 from fedota_server.spawners.base import JobResult, JobSpec, LineListener, ServerSpec, Spawner
+from fedota_server.spawners.spawning import IN_CONTAINERS, ON_THIS_MACHINE, Fault, Reach, Spawning
 from fedota_server.webserver import audit
 from fedota_server.webserver.database import Database
 from fedota_server.webserver.doctor import Doctor, Finding, State
@@ -23,6 +26,7 @@ from fedota_server.webserver.doctor import ports as ports_check
 from fedota_server.webserver.doctor.certificates import check_certificates
 from fedota_server.webserver.doctor.clock import check_clock
 from fedota_server.webserver.doctor.database import check_database
+from fedota_server.webserver.doctor.engine import check_engine
 from fedota_server.webserver.doctor.folder import check_disk, check_folder
 from fedota_server.webserver.doctor.ports import Listener, check_ports
 from fedota_server.webserver.doctor.programs import check_programs
@@ -87,6 +91,37 @@ class ScriptedSpawner(Spawner):
 
     async def close(self, grace_s: float = 10.0) -> None:
         pass
+
+
+class ScriptedSpawning(Spawning):
+    """Has one spawner for all, and the faults that it is told."""
+
+    def __init__(
+        self,
+        result: JobResult | ServerStartError,
+        faults: tuple[Fault, ...] = (),
+        *,
+        reach: Reach = ON_THIS_MACHINE,
+    ) -> None:
+        super().__init__(reach)
+        self.spawner = ScriptedSpawner(result)
+        self.faults = faults
+        self.closed = 0
+
+    def spawner_of(self, folder: ProblemFolder) -> Spawner:
+        raise NotImplementedError
+
+    def job_spawner(self, folder: ProblemFolder) -> Spawner:
+        return self.spawner
+
+    async def sweep(self, kept: Collection[str]) -> None:
+        raise NotImplementedError
+
+    def look(self) -> tuple[str, list[Fault]]:
+        return ("" if self.reach.own_ports else "the engine"), list(self.faults)
+
+    def close(self) -> None:
+        self.closed += 1
 
 
 class TestFolder:
@@ -294,12 +329,33 @@ class TestPorts:
         reachable = settings(home, trusted_proxy=True, public_host="fedota.example")
         assert states(check_ports(reachable, {})) == [State.OK]
 
+    def test_in_containers_problems_ports_are_nobodys_here(
+        self, home: Path, all_free: set[int]
+    ) -> None:
+        Ports("127.0.0.1", 20_001, 20_002, (20_003,)).save(
+            home / "problems" / PROBLEM / ".fedota" / "ports.json"
+        )
+        all_free.update((20_002, 20_003))
+        assert len(check_ports(settings(home), {})) == 3
+        assert states(check_ports(settings(home), {}, IN_CONTAINERS)) == [State.OK]
+
+    def test_a_range_that_is_used_up_is_told_before_it_hurts(
+        self, home: Path, all_free: set[int]
+    ) -> None:
+        Ports("127.0.0.1", 20_001, 20_002, (20_003,)).save(
+            home / "problems" / PROBLEM / ".fedota" / "ports.json"
+        )
+        assert states(check_ports(settings(home, selector_ports="20001-20006"), {})) == [State.OK]
+        found = only(check_ports(settings(home, selector_ports="20001-20005"), {}), State.WARNING)
+        assert "only 2 are in no problem's keeping" in found.what
+        assert "FEDOTA_SELECTOR_PORTS" in found.remedy
+
 
 class TestPrograms:
     def test_both_are_started_once(self) -> None:
-        spawner = ScriptedSpawner(JobResult(0, ""))
-        assert states(check_programs(lambda _: spawner)) == [State.OK]
-        assert [spec.role for spec in spawner.jobs] == ["coordinator", "client"]
+        spawning = ScriptedSpawning(JobResult(0, ""))
+        assert states(check_programs(spawning)) == [State.OK]
+        assert [spec.role for spec in spawning.spawner.jobs] == ["coordinator", "client"]
 
     @pytest.mark.parametrize(
         "result",
@@ -309,7 +365,7 @@ class TestPrograms:
         ],
     )
     def test_one_that_does_not_start_is_quoted(self, result: JobResult | ServerStartError) -> None:
-        found = check_programs(lambda _: ScriptedSpawner(result))
+        found = check_programs(ScriptedSpawning(result))
         assert states(found) == [State.PROBLEM] * 2
         assert "No module named 'flwr'" in found[0].what
         assert "extra named coordinator" in found[0].remedy
@@ -317,13 +373,48 @@ class TestPrograms:
     def test_what_is_not_installed_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         place = "fedota_server.webserver.doctor.programs.find_spec"
         monkeypatch.setattr(place, lambda name: None if name == "keras" else object())
-        found = check_programs(lambda _: ScriptedSpawner(JobResult(0, "")))
+        found = check_programs(ScriptedSpawning(JobResult(0, "")))
         assert "keras is not installed" in only(found, State.PROBLEM).what
+
+    def test_containers_bring_their_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        place = "fedota_server.webserver.doctor.programs.find_spec"
+        monkeypatch.setattr(place, lambda name: None)
+        fine = ScriptedSpawning(JobResult(0, ""), reach=IN_CONTAINERS)
+        assert states(check_programs(fine)) == [State.OK]
+        full = ServerStartError("The Docker engine does not start it: no space left. Free some.")
+        found = check_programs(ScriptedSpawning(full, reach=IN_CONTAINERS))
+        assert "no space left" in found[0].what
+        assert "make images" in found[0].remedy
+
+
+class TestEngine:
+    def test_processes_need_none(self) -> None:
+        assert check_engine(ScriptedSpawning(JobResult(0, ""))) == []
+
+    def test_one_that_has_all_is_named(self) -> None:
+        (found,) = check_engine(ScriptedSpawning(JobResult(0, ""), reach=IN_CONTAINERS))
+        assert (found.state, found.what) == (State.OK, "the engine answers and has what it needs")
+
+    def test_faults_come_with_their_remedies(self) -> None:
+        faults = (Fault("no image", "Build it."), Fault("a node is away", "Wait.", grave=False))
+        found = check_engine(ScriptedSpawning(JobResult(0, ""), faults, reach=IN_CONTAINERS))
+        assert [(one.state, one.what, one.remedy) for one in found] == [
+            (State.PROBLEM, "no image", "Build it."),
+            (State.WARNING, "a node is away", "Wait."),
+        ]
 
 
 def doctor(home: Path) -> Doctor:
-    spawner = ScriptedSpawner(JobResult(0, ""))
-    return Doctor(settings(home), make_spawner=lambda _: spawner, find_listeners=dict)
+    spawning = ScriptedSpawning(JobResult(0, ""))
+    return Doctor(settings(home), spawning=lambda _: spawning, find_listeners=dict)
+
+
+def test_programs_are_not_tried_where_nothing_runs(home: Path) -> None:
+    spawning = ScriptedSpawning(JobResult(0, ""), (Fault("no engine", "Start it."),))
+    found = Doctor(settings(home), spawning=lambda _: spawning).trials()
+    assert [one.what for one in found if one.name != "client"] == ["no engine"]
+    assert spawning.spawner.jobs == []
+    assert spawning.closed == 1
 
 
 def test_a_whole_installation(home: Path, all_free: set[int]) -> None:
