@@ -23,6 +23,7 @@
     ├── StrategyError              a strategy raised, or returned nothing usable
     ├── WorkerError                training failed on the holder's machine
     ├── ServerStartError           a coordinator or selector did not start
+    │   └── EngineAwayError        what would start it does not answer at present
     ├── CommandRefusedError        the coordinator refuses an operator's command
     ├── SignInError                nobody is signed in, or not with this password or token
     ├── ForbiddenError             who is signed in may not do this
@@ -237,6 +238,14 @@ class ServerStartError(FedotaError):
     """A coordinator or selector that did not start, with the end of its log."""
 
     code = "server-start"
+    status = grpc.StatusCode.UNAVAILABLE
+
+
+class EngineAwayError(ServerStartError):
+    """The Docker engine that runs the servers does not answer at present."""
+
+    code = "engine-away"
+    retryable = True
     status = grpc.StatusCode.UNAVAILABLE
 
 

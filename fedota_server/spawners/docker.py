@@ -28,6 +28,7 @@ from fedota_server.spawners.container_plan import ContainerPlan, ContainerState
 from fedota_server.spawners.docker_networks import ProblemNetworks
 from fedota_server.spawners.docker_place import (
     JOB_LABEL,
+    RUN_LABEL,
     SERVER_LABEL,
     SPEC_LABEL,
     DockerPlace,
@@ -263,7 +264,7 @@ class DockerSpawner(Spawner):
             ContainerPlan(
                 name=name,
                 image=place.images[spec.role],
-                labels={**place.labels, JOB_LABEL: spec.name},
+                labels={**place.labels, JOB_LABEL: spec.name, RUN_LABEL: place.run},
                 command=spec.arguments,
                 environment=self._told(spec),
                 user=place.user,

@@ -12,6 +12,7 @@ PLATFORM_LABEL = "io.fedota.platform"
 PROBLEM_LABEL = "io.fedota.problem"
 SERVER_LABEL = "io.fedota.server"
 JOB_LABEL = "io.fedota.job"
+RUN_LABEL = "io.fedota.run"
 SPEC_LABEL = "io.fedota.spec"
 
 
@@ -52,6 +53,8 @@ class DockerPlace:
         For each role.
     log_max_bytes
         Size at which a log is rotated.
+    run
+        Names the webserver's process, with which its jobs end.
     """
 
     platform: str
@@ -63,6 +66,7 @@ class DockerPlace:
     webserver: str = ""
     limits: Mapping[Role, ContainerLimits] = field(default_factory=dict)
     log_max_bytes: int = 8 << 20
+    run: str = ""
 
     def limits_of(self, role: Role) -> ContainerLimits:
         """Return what a container of this role may use."""

@@ -13,7 +13,7 @@ from fedota_server.problem_folder import ProblemFolder
 from fedota_server.spawners.base import Spawner
 from fedota_server.spawners.docker import DockerSpawner
 from fedota_server.spawners.docker_look import look_at_engine
-from fedota_server.spawners.docker_place import JOB_LABEL, PLATFORM_LABEL
+from fedota_server.spawners.docker_place import JOB_LABEL, PLATFORM_LABEL, RUN_LABEL
 from fedota_server.spawners.engine import Engine
 from fedota_server.spawners.platform_place import PlatformPlace
 from fedota_server.spawners.spawning import IN_CONTAINERS, Fault, Spawning
@@ -74,7 +74,7 @@ class DockerSpawning(Spawning):
     def _sweep(self, kept: frozenset[str]) -> None:
         engine, ours = self._engine(), {PLATFORM_LABEL: self._place.platform}
         for name in engine.containers(ours):
-            if self._left_over(name, kept) or self._is_job(engine, name):
+            if self._is_over(engine, name, kept):
                 logger.info("the container %s was left over and is removed", name)
                 engine.remove(name)
         for name in engine.networks(ours):
@@ -89,7 +89,11 @@ class DockerSpawning(Spawning):
         found = re.fullmatch(rf"{re.escape(self._place.platform)}-([0-9a-f]{{12}})-.+", name)
         return found is not None and found[1] not in kept
 
-    @staticmethod
-    def _is_job(engine: Engine, name: str) -> bool:
+    def _is_over(self, engine: Engine, name: str, kept: frozenset[str]) -> bool:
+        """Whether a container is of an earlier webserver's jobs, or of a problem nobody keeps."""
         state = engine.state(name)
-        return state is not None and JOB_LABEL in state.labels
+        if state is None:
+            return False
+        if JOB_LABEL in state.labels:
+            return state.labels.get(RUN_LABEL) != self._place.run
+        return self._left_over(name, kept)

@@ -16,11 +16,12 @@ import docker
 from docker import errors as docker_errors
 from docker.types import EndpointConfig, LogConfig, Mount
 
-from fedota_proto.errors import ServerStartError
+from fedota_proto.errors import EngineAwayError, ServerStartError
 from fedota_server.spawners.container_plan import ContainerPlan, ContainerState
 
 OLDEST_API = (1, 41)  # engine 20.10
 _CALL_TIMEOUT_S = 60
+_PROXY_ALONE = 502  # what the engine's proxy answers when the engine itself does not
 _STAMP = re.compile(rb"(\S+Z) ")
 
 
@@ -291,10 +292,10 @@ class Engine:
                 "others in the settings.",
                 detail=str(error),
             ) from error
-        except docker_errors.APIError as error:
-            raise ServerStartError(_refusal(what, error), detail=repr(error)) from error
         except (OSError, docker_errors.DockerException) as error:
-            raise ServerStartError(
+            if isinstance(error, docker_errors.APIError) and error.status_code != _PROXY_ALONE:
+                raise ServerStartError(_refusal(what, error), detail=repr(error)) from error
+            raise EngineAwayError(
                 f"No Docker engine answers at {self._address}: start it, or point "
                 "FEDOTA_DOCKER_HOST at its socket, and let this user reach it.",
                 detail=repr(error),

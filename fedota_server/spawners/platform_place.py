@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fedota_server.problem_folder import ProblemFolder
 from fedota_server.spawners.base import Role
@@ -28,6 +29,8 @@ class PlatformPlace:
         ``uid:gid`` that the containers run as, which the platform's files belong to.
     publish_on
         Address of the host that selectors' ports are published on.
+    run
+        Names this process among those that ran the platform.
     """
 
     engine: str
@@ -36,6 +39,7 @@ class PlatformPlace:
     limits: Mapping[Role, ContainerLimits]
     user: str
     publish_on: str
+    run: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
     def webserver(self) -> str:
@@ -53,4 +57,5 @@ class PlatformPlace:
             publish_on=self.publish_on,
             webserver=self.webserver,
             limits=self.limits,
+            run=self.run,
         )

@@ -39,6 +39,7 @@ HTTP_STATUS: Mapping[type[FedotaError], int] = {
     errors.FolderError: 500,
     errors.InternalError: 500,
     errors.ServerStartError: 502,
+    errors.EngineAwayError: 502,
     errors.UnreachableError: 502,
     errors.DatabaseError: 503,
 }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
-from fedota_proto.errors import DatabaseError, FedotaError
+from fedota_proto.errors import DatabaseError, EngineAwayError, FedotaError
 from fedota_server.problem_folder import ProblemFolder
 from fedota_server.spawners.base import Spawner
 from fedota_server.spawners.log_file import last_words
@@ -164,18 +164,32 @@ class ProblemKeeper:
 
     def _failed(self, name: str, error: FedotaError) -> None:
         logger.warning("problem %s: %s", self._problem_id, error.public_message)
-        self._reconciler.failed(name, error.public_message, self._now())
+        note = self._reconciler.away if error.retryable else self._reconciler.failed
+        note(name, error.public_message, self._now())
 
     async def _watch(self, name: str) -> None:
         """Wait for a server's end, and tell the reconciler why."""
-        while (exit_code := await self.spawner.poll(name, wait_s=_POLL_S)) is None:
-            continue
+        exit_code = await self._end_of(name)
         reason = f"{name} ended with exit code {exit_code}"
-        if exit_code > 0 and (said := last_words(await self.spawner.logs(name, lines=3))):
-            reason += f"; its last words: {said}"
+        if exit_code > 0:
+            with contextlib.suppress(EngineAwayError):
+                said = last_words(await self.spawner.logs(name, lines=3))
+                reason += f"; its last words: {said}" if said else ""
         logger.warning("problem %s: %s", self._problem_id, reason)
         self._reconciler.ended(name, reason, self._now())
         self._changed.set()
+
+    async def _end_of(self, name: str) -> int:
+        """Wait for a server's end; where nobody can be asked, ask again."""
+        while True:
+            try:
+                exit_code = await self.spawner.poll(name, wait_s=_POLL_S)
+            except EngineAwayError as error:
+                logger.warning("problem %s: %s", self._problem_id, error.public_message)
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                if exit_code is not None:
+                    return exit_code
 
     async def _stop(self, name: str) -> None:
         watching = self._watching.pop(name, None)

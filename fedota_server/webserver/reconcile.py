@@ -10,6 +10,7 @@ from fedota_server.backoff import Backoff
 
 QUICK_FAILURES_MAX = 6
 LASTING_S = 20.0
+AWAY_MAX_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,10 @@ class Observed:
         Starts in a row that did not last.
     retry_at
         When a failed one is tried again.
+    unseen
+        Whether one that is tried again may run all the same: nobody could be asked.
+    away_since
+        Since when what would start it does not answer; None while it does.
     """
 
     phase: Phase = Phase.UNKNOWN
@@ -83,6 +88,8 @@ class Observed:
     starts: int = 0
     failures: int = 0
     retry_at: float = 0.0
+    unseen: bool = False
+    away_since: float | None = None
     backoff: Backoff = field(default_factory=lambda: Backoff(lasting_s=LASTING_S))
 
 
@@ -158,8 +165,14 @@ class Reconciler:
                     self._enter(server, Phase.STOPPING, now)
                 case Phase.STOPPED if wanted:
                     told.append(self._start(name, server, now))
+                case Phase.BACKING_OFF if wanted and now >= server.retry_at and server.unseen:
+                    told.append(Adopt(name))
+                    self._enter(server, Phase.STARTING, now)
                 case Phase.BACKING_OFF if wanted and now >= server.retry_at:
                     told.append(self._start(name, server, now))
+                case Phase.BACKING_OFF if not wanted and server.unseen:
+                    told.append(Stop(name))
+                    self._enter(server, Phase.STOPPING, now)
                 case Phase.BACKING_OFF if not wanted:
                     self._enter(server, Phase.STOPPED, now)
         return told
@@ -175,6 +188,7 @@ class Reconciler:
         """Take note that a server serves: it was started, or adopted."""
         server = self._servers[name]
         server.address = address
+        server.unseen, server.away_since = False, None
         server.detail = "taken over" if adopted else ""
         self._enter(server, Phase.RUNNING, now)
 
@@ -182,12 +196,29 @@ class Reconciler:
         """Take note that a server does not run: it was stopped, or there was none to adopt."""
         server = self._servers[name]
         server.address = ""
+        server.unseen, server.away_since = False, None
         server.detail = detail
         self._enter(server, Phase.STOPPED, now)
 
     def failed(self, name: str, reason: str, now: float) -> None:
         """Take note that a server could not be started."""
+        server = self._servers[name]
+        server.unseen, server.away_since = False, None
         self._fell(name, reason, 0.0, now)
+
+    def away(self, name: str, reason: str, now: float) -> None:
+        """Take note that what would adopt or start a server does not answer.
+
+        That is no failure of the server's until it has lasted for `AWAY_MAX_S`; and the server may
+        run, which is looked at first when there is an answer again.
+        """
+        server = self._servers[name]
+        server.unseen = True
+        if server.away_since is None:
+            server.away_since = now
+        if now - server.away_since >= AWAY_MAX_S:
+            server.failures = self._quick_failures_max
+        self._fell(name, reason, 0.0, now, counts=False)
 
     def ended(self, name: str, reason: str, now: float) -> None:
         """Take note that a server that ran has ended by itself."""
@@ -201,16 +232,18 @@ class Reconciler:
         self._enter(server, Phase.STARTING, now)
         return Start(name)
 
-    def _fell(self, name: str, reason: str, ran_s: float, now: float) -> None:
+    def _fell(
+        self, name: str, reason: str, ran_s: float, now: float, *, counts: bool = True
+    ) -> None:
         server = self._servers[name]
         server.address, server.detail = "", reason
-        server.failures = server.failures + 1 if ran_s < self._lasting_s else 0
+        if counts:
+            server.failures = server.failures + 1 if ran_s < self._lasting_s else 0
         server.retry_at = now + server.backoff.after(ran_s)
         self._enter(server, Phase.BACKING_OFF, now)
         if server.failures >= self._quick_failures_max and not self.given_up:
-            self.given_up = (
-                f"{name} was started {server.failures} times in a row and did not last. {reason}"
-            )
+            tried = f"{name} was started {server.failures} times in a row and did not last. "
+            self.given_up = reason if server.away_since is not None else tried + reason
             self._to_tell.append(GiveUp(name, self.given_up))
             self._enter(server, Phase.GIVEN_UP, now)
 

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 _STARTS_AT_ONCE = 4
+_SWEEP_AGAIN_S = 30.0
 
 
 class Supervisor:
@@ -73,7 +74,7 @@ class Supervisor:
         self._keepers: dict[str, tuple[ProblemKeeper, asyncio.Task[None]]] = {}
         self._gate = asyncio.Semaphore(_STARTS_AT_ONCE)
         self._woken = asyncio.Event()
-        self._swept = False
+        self._sweep_at: float | None = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def wake(self) -> None:
@@ -104,8 +105,8 @@ class Supervisor:
     async def _look(self) -> None:
         asked_at = asyncio.get_running_loop().time()
         wishes = {wish.problem_id: wish for wish in await in_thread(self._rows.wishes)}
-        if not self._swept:
-            await self._sweep(wishes)
+        if self._sweep_at is not None and asked_at >= self._sweep_at:
+            await self._sweep(wishes, asked_at)
         await self._status.deliver()
         for problem_id, wish in wishes.items():
             keeper = await self._keeper(problem_id)
@@ -114,12 +115,13 @@ class Supervisor:
             await self._rest_if_over(wish, asked_at)
         await self._tidy(wishes, asked_at)
 
-    async def _sweep(self, wishes: Mapping[str, Wish]) -> None:
+    async def _sweep(self, wishes: Mapping[str, Wish], now: float) -> None:
         """Have removed what an earlier webserver left and nobody wants any more."""
-        self._swept = True
+        self._sweep_at = None
         try:
             await self._spawning.sweep({*wishes, *self._keepers})
         except ServerStartError as error:
+            self._sweep_at = now + _SWEEP_AGAIN_S
             logger.warning("what was left over cannot be removed: %s", error.public_message)
 
     async def _rest_if_over(self, wish: Wish, now: float) -> None:
@@ -180,7 +182,7 @@ class Supervisor:
         try:
             await keeper.spawner.close()
         except ServerStartError as error:
-            self._swept = False  # what is left goes with the next sweep
+            self._sweep_at = asyncio.get_running_loop().time() + _SWEEP_AGAIN_S
             logger.warning("problem %s: %s", problem_id, error.public_message)
 
     async def _let_go(self, problem_id: str) -> None:

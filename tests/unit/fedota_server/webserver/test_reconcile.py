@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedota_server.webserver.reconcile import (
+    AWAY_MAX_S,
     QUICK_FAILURES_MAX,
     Adopt,
     GiveUp,
@@ -198,3 +199,47 @@ def test_whatever_happens_instructions_fit_what_is_there(data: st.DataObject) ->
         for name in sorted(under_way):
             carry(name, well=True)
     assert runs == wanted
+
+
+def test_an_engine_that_is_away_is_no_failure_and_what_it_runs_is_looked_at_again() -> None:
+    made = Reconciler()
+    made.want(ALL)
+    made.next(0)
+    now = 0.0
+    for _ in range(3 * QUICK_FAILURES_MAX):
+        for name in ALL:
+            made.away(name, "No engine answers.", now)
+        assert made.next(now) == []
+        now = made.look_again_at() or now
+        if now >= AWAY_MAX_S - 31:
+            break
+        assert all(isinstance(told, Adopt) for told in made.next(now))
+    assert made.given_up == ""
+    assert {made.servers[name].detail for name in ALL} == {"No engine answers."}
+    made.next(now)
+    made.came("coordinator", "coordinator:7", now, adopted=True)
+    made.absent("selector-1", now)
+    assert made.next(now) == [Start("selector-1")]
+
+
+def test_an_engine_that_stays_away_is_given_up_with_its_own_words() -> None:
+    made = running("coordinator")
+    made.ended("coordinator", "it ended", 30)
+    now = made.look_again_at() or 0.0
+    assert made.next(now) == [Start("coordinator")]
+    made.away("coordinator", "No engine answers.", now)
+    again = made.look_again_at() or 0.0
+    assert made.next(again) == [Adopt("coordinator")]
+    made.away("coordinator", "No engine answers.", now + AWAY_MAX_S)
+    assert made.next(now + AWAY_MAX_S) == [GiveUp("coordinator", "No engine answers.")]
+
+
+def test_a_server_that_nobody_can_see_is_stopped_once_it_is_not_wanted() -> None:
+    made = Reconciler()
+    made.want(["coordinator"])
+    made.next(0)
+    made.away("coordinator", "No engine answers.", 0)
+    made.want([])
+    assert made.next(0) == [Stop("coordinator")]
+    made.absent("coordinator", 1)
+    assert made.idle
