@@ -13,11 +13,14 @@ class TcpProxy:
     ----------
     target
         ``host:port``; need not be there yet.
+    listen
+        Address of this machine to listen on.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, listen: str = "127.0.0.1") -> None:
         host, _, port = target.rpartition(":")
         self._target = (host, int(port))
+        self._listen = listen
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -27,8 +30,8 @@ class TcpProxy:
 
     async def start(self) -> None:
         """Listen on a free port."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._server = await asyncio.start_server(self._accept, self._listen, 0)
+        self.address = f"{self._listen}:{self._server.sockets[0].getsockname()[1]}"
 
     def cut(self, *, refuse: bool = False) -> None:
         """Reset every connection; with `refuse` new ones end at once too, until `mend`."""
