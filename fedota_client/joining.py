@@ -56,6 +56,8 @@ async def fetch_problem(
 
     async def at(link: SelectorLink) -> pb.DescribeReply:
         description = await link.describe()
+        # Selectors may be elsewhere than when the invite was made, and the webserver enrols nobody.
+        dialer.route.learned((one.address, one.server_name) for one in description.selectors)
         _write(home.problem_file, description.problem_toml)
         _write(home.manifest_file, description.manifest_json)
         if description.state not in OVER:
