@@ -15,6 +15,8 @@ from support.engine import SOCKET, unless_in_ci
 
 _PROGRAM = Path(__file__).parents[3] / "shared" / "docker" / "swarm-lab"
 _TIMEOUT_S = 240
+# Docker's rules for the machine's own bridges would keep the workers' packets from each other.
+_LET_PASS = ("DOCKER-USER", "-i", "swlbr", "-o", "swlbr", "-j", "ACCEPT")
 HOST = "10.99.0.1"
 
 
@@ -35,6 +37,7 @@ class SwarmLab:
     def up(self, workers: int, images: Sequence[str]) -> None:
         """Start the workers, each with the images; label each with its address."""
         self._run("up", str(workers), *images)
+        subprocess.run(["iptables", "-I", *_LET_PASS], check=True, timeout=_TIMEOUT_S)
         for worker in range(1, workers + 1):
             with docker.APIClient(base_url=f"unix:///run/swarm-lab/{worker}/docker.sock") as engine:
                 self.nodes[worker] = engine.info()["Swarm"]["NodeID"]
@@ -51,6 +54,9 @@ class SwarmLab:
     def down(self) -> None:
         """End all workers, leave the Swarm, and remove every trace."""
         self._run("down")
+        rule = ["iptables", "-D", *_LET_PASS]
+        while subprocess.run(rule, capture_output=True, check=False).returncode == 0:
+            continue
 
     def worker_of(self, service: str) -> int:
         """Tell on which worker a service's task runs; 0 while none does."""

@@ -107,6 +107,7 @@ class SwarmPlatform:
                 WEB_HOST="0.0.0.0",  # noqa: S104 - published on loopback alone
                 TRUSTED_PROXY="true",
                 PUBLIC_HOST=HOST,
+                SELECTOR_PORTS="20000-20999",
                 ROUND_PORT=str(self._round_port),
             ),
             image("webserver"),

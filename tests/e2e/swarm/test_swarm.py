@@ -75,6 +75,7 @@ async def story(swarm_lab: SwarmLab, tmp_path: Path) -> AsyncIterator[Story]:
     finally:
         for client in told.clients.values():
             await client.kill()
+            print(f"-- {client.name}\n{client.output}")  # noqa: T201 - shown where it failed
         await director.close()
         platform.remove()
 
