@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import ParamSpec, TypeVar
@@ -171,7 +172,9 @@ class ProblemKeeper:
         """Wait for a server's end, and tell the reconciler why."""
         exit_code = await self._end_of(name)
         reason = f"{name} ended with exit code {exit_code}"
-        if exit_code > 0:
+        if exit_code == -signal.SIGKILL:
+            reason += ", killed, as the system does with what takes more memory than its limit"
+        elif exit_code > 0:
             with contextlib.suppress(EngineAwayError):
                 said = last_words(await self.spawner.logs(name, lines=3))
                 reason += f"; its last words: {said}" if said else ""

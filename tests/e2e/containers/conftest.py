@@ -19,7 +19,9 @@ async def compose_platform(
     """Start a platform with an administrator, a setter and a holder; it is healthy."""
     skip_without_compose()
     remove_left_over()
-    platform = ComposePlatform(tmp_path_factory.mktemp("compose"))
+    # Small, so that taking all of it takes no time.
+    limit = {"FEDOTA_LIMIT_COORDINATOR_MEMORY_BYTES": str(1 << 30)}
+    platform = ComposePlatform(tmp_path_factory.mktemp("compose"), limit)
     try:
         await platform.start()
         await platform.people_it(**{SETTER: "setter", HOLDER: "holder"})
