@@ -9,6 +9,7 @@ from fedota_proto.errors import ServerStartError
 from fedota_server.spawners.docker_networks import UNREACHING
 from fedota_server.spawners.docker_place import PLATFORM_LABEL
 from fedota_server.spawners.engine import Engine
+from fedota_server.spawners.engine_words import divided
 from fedota_server.spawners.platform_place import PlatformPlace
 from fedota_server.spawners.spawning import Fault
 
@@ -75,7 +76,5 @@ def _networks(engine: Engine, place: PlatformPlace) -> Iterator[Fault]:
 
 def _fault(error: ServerStartError) -> Fault:
     """Divide a sentence into what is wrong and what to do."""
-    what, _, remedy = error.public_message.partition(": ")
-    if not remedy:
-        return Fault(what, "Do what the sentence before says.")
-    return Fault(what, remedy[:1].upper() + remedy[1:])
+    what, remedy = divided(error.public_message)
+    return Fault(what, remedy or "Do what the sentence before says.")

@@ -18,6 +18,7 @@ from docker.types import EndpointConfig, LogConfig, Mount
 
 from fedota_proto.errors import EngineAwayError, ServerStartError
 from fedota_server.spawners.container_plan import ContainerPlan, ContainerState
+from fedota_server.spawners.engine_words import refusal
 
 OLDEST_API = (1, 41)  # engine 20.10
 _CALL_TIMEOUT_S = 60
@@ -294,7 +295,8 @@ class Engine:
             ) from error
         except (OSError, docker_errors.DockerException) as error:
             if isinstance(error, docker_errors.APIError) and error.status_code != _PROXY_ALONE:
-                raise ServerStartError(_refusal(what, error), detail=repr(error)) from error
+                said = refusal(what, str(error.explanation or error))
+                raise ServerStartError(said, detail=repr(error)) from error
             raise EngineAwayError(
                 f"No Docker engine answers at {self._address}: start it, or point "
                 "FEDOTA_DOCKER_HOST at its socket, and let this user reach it.",
@@ -335,31 +337,3 @@ def stamped(line: bytes) -> tuple[float, bytes]:
     whole, _, fraction = found[1].decode().rstrip("Z").partition(".")
     moment = datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp()
     return moment + float(f"0.{fraction or 0}"), line[found.end() :]
-
-
-# What an engine says, and what to do about it.
-_REMEDIES = (
-    ("no space left", "Its disk is full: free some space (`docker system df` says what takes it)."),
-    ("port is already allocated", "Another program has the port: end it, or choose another range."),
-    ("address already in use", "Another program has the port: end it, or choose another range."),
-    (
-        "could not find an available",
-        "All its address pools are in use: remove networks that nobody needs, or add pools "
-        "(default-address-pools in its daemon.json).",
-    ),
-    ("pool overlaps", "Another network has these addresses: remove that one."),
-    (
-        "bind source path does not exist",
-        "The platform's folder must have the same path for the engine and for the webserver: "
-        "mount it so.",
-    ),
-    ("is already in use by container", "Somebody else's container has that name: rename it."),
-    ("refuses", "The engine's proxy is stricter than this webserver: use one release of both."),
-)
-
-
-def _refusal(what: str, error: docker_errors.APIError) -> str:
-    said = str(error.explanation or error).strip().rstrip(".")
-    lower = said.lower()
-    remedy = next((remedy for mark, remedy in _REMEDIES if mark in lower), "")
-    return f"The Docker engine does not {what}: {said}. {remedy}".strip()

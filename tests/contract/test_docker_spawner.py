@@ -116,7 +116,7 @@ async def test_a_selector_publishes_its_port_and_a_coordinator_none(
     published = look("selector-1")["NetworkSettings"]["Ports"]
     assert published == {f"{port}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]}
     assert look("coordinator")["NetworkSettings"]["Ports"] == {}
-    with pytest.raises(ServerStartError, match="Another program has the port"):
+    with pytest.raises(ServerStartError, match="Another program of the host has the port"):
         await spawner.start(server(name="selector-2", settings=told))
     assert await spawner.poll("selector-2") == 0
 
