@@ -18,7 +18,7 @@ import httpx
 from support.images import Container, docker, inspected, unless_in_ci
 from support.up import unused_port
 
-NAME = "fedota-e2e"
+NAME = os.environ.get("FEDOTA_E2E_NAME", "fedota-e2e")
 IMAGES = os.environ.get("FEDOTA_IMAGES", "fedota")
 SERVICES = ("front", "webserver", "database", "engine-proxy")
 USER = 10001

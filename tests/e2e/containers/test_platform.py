@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Awaitable, Callable
 
 import pytest
-from support.compose_platform import left_over
+from support.compose_platform import ComposePlatform, left_over
 from support.compose_problem import ComposeProblem
 
 MakeProblem = Callable[..., Awaitable[ComposeProblem]]
@@ -49,3 +49,13 @@ async def test_a_problem_is_published_trained_to_its_end_and_removed(
         ),
         "an engine without anything of the problem",
     )
+
+
+async def test_the_doctor_finds_engine_and_programs_well(
+    compose_platform: ComposePlatform,
+) -> None:
+    found = await asyncio.to_thread(compose_platform.ask, "Ada", "GET", "/admin/health")
+    assert not [one for one in found if one["state"] == "problem"], found
+    told = {one["name"]: one["what"] for one in found}
+    assert "unix:///engine/docker.sock answers" in told["engine"]
+    assert told["programs"] == "coordinator and client start in their containers"

@@ -342,8 +342,9 @@ def test_a_container_by_another_name_is_refused(name: str) -> None:
         create(CONTAINER, name)
 
 
-def test_a_mount_through_a_link_is_refused() -> None:
-    linked = rules(lambda path: "/etc" if path.endswith("selector-1") else path)
+@pytest.mark.parametrize("real", ["/etc", ""])
+def test_a_mount_through_a_link_or_of_nothing_is_refused(real: str) -> None:
+    linked = rules(lambda path: real if path.endswith("selector-1") else path)
     with pytest.raises(ForbiddenError, match="a link"):
         linked.judge(
             "POST", "/v1.41/containers/create", {"name": "fedota-0123456789ab-x"}, CONTAINER
