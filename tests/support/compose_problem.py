@@ -18,6 +18,7 @@ from ui.parts.docker_command import docker_command
 EXAMPLE = Path(__file__).parents[2] / "examples" / "breast-cancer"
 SETTER, HOLDER = "Sara", "Hans"
 _START_S = 120.0
+_TRAINING = frozenset({"running", "waiting for data holders", "paused"})
 
 
 class ComposeProblem:
@@ -130,11 +131,15 @@ class ComposeProblem:
         return client
 
     async def leave_nothing(self) -> None:
-        """Archive it, and remove its clients."""
+        """End and archive it, and remove its clients."""
         for client in self.clients.values():
             await client.remove()
+        path = f"/problems/{self.problem_id}"
+        if self.problem_id and self.setter("GET")["status"] in _TRAINING:
+            self.platform.answer(SETTER, "POST", f"{path}/stop")
+            await self.status("completed")
         if self.problem_id:
-            self.platform.answer(SETTER, "POST", f"/problems/{self.problem_id}/archive")
+            self.platform.answer(SETTER, "POST", f"{path}/archive")
 
 
 class ClientContainer:

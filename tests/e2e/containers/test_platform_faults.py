@@ -194,9 +194,7 @@ async def test_nothing_is_left_of_problems_that_end(story: Story) -> None:
     await story.platform.until(ended, "an end of every client", 60)
     assert [client.exit_code() for client in clients] == [0, 0], clients[0].logs()
     for problem in (story.trained, story.other):
-        for client in problem.clients.values():
-            await client.remove()
-        problem.setter("POST", "/archive")
+        await problem.leave_nothing()
 
     def left() -> list[str]:
         ids = (story.trained.problem_id, story.other.problem_id)
