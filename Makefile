@@ -2,7 +2,6 @@
 PYTHON ?= $(if $(shell command -v python3.11),python3.11,python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
-TESTS  := tests/unit tests/contract tests/integration tests/examples
 E2E    := tests/e2e/test_journey.py
 SHARED := ../shared/docker
 STAMP  := $(VENV)/installed
@@ -50,7 +49,7 @@ protos: $(STAMP) ## Generate code and stubs from the protos
 	$(BIN)/python tools/generate_protos.py
 
 test: $(STAMP) ## Unit, contract and integration tests, and the examples
-	$(call tested,-m "not swarm" $(TESTS))
+	$(BIN)/python tools/run_tests.py
 
 unit contract integration: $(STAMP)
 	$(BIN)/python -m pytest tests/$@
