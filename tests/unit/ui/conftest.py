@@ -20,13 +20,17 @@ from ui.theme.options import options
 def quick_pages() -> Iterator[None]:
     """Set what else costs each page a second in a process of tests.
 
-    Streamlit would look through all objects after every run, which the app is set not to do either,
-    and for components in every installed package at every page that AppTest opens.
+    Streamlit would look through all objects after every run, which the app is set not to do either;
+    it would clear the session of Keras, which the server never loads but other tests here do; and
+    at every page that AppTest opens it would look for components in every installed package.
     """
     for name in ("runner.postScriptGC", "runner.magicEnabled"):
         assert options(WebserverSettings(home=Path("unused")), "a secret of tests")[name] is False
         config.set_option(name, False)
-    with patch("streamlit.components.v2.manifest_scanner.scan_component_manifests", list):
+    with (
+        patch("streamlit.runtime.scriptrunner.script_runner._clean_problem_modules"),
+        patch("streamlit.components.v2.manifest_scanner.scan_component_manifests", list),
+    ):
         yield
 
 
