@@ -32,6 +32,7 @@ NDIM_MAX = 64
 
 _MAGIC = b"\x93NUMPY"
 _DIM = rb"(?:0|[1-9][0-9]{0,18})"
+_OLD_BYTES = re.compile(r"[<>=|]?a[0-9]*")  # which numpy takes with a warning, yet
 _HEADER = re.compile(
     rb"\{'descr': *'([<>|][biufcSUV][1-9][0-9]{0,8})', *"
     rb"'fortran_order': *(True|False), *"
@@ -264,6 +265,8 @@ def dtype_of(name: str) -> np.dtype[Any]:
     """
     if name == BFLOAT16:
         return np.dtype("V2")
+    if _OLD_BYTES.fullmatch(name):
+        raise StreamError(f"The dtype {name!r} is an old name of bytes: it is called S.")
     try:
         dtype = np.dtype(name)
     except (TypeError, ValueError, SyntaxError) as error:

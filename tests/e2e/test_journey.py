@@ -106,7 +106,7 @@ def write_problem(story: Story, setter: Visitor) -> str:
     setter.picture(story.pictures, "new-problem-data")
     # What is possible at every holder is wider than one sample: the setter pastes the real ranges.
     text = (EXAMPLE / "problem.toml").read_text()
-    setter.sees(re.compile("or a problem.toml that you have")).click()
+    setter.sees(re.compile("A problem.toml that you have")).click()
     setter.fill("The [data] part", text[text.index("[data]") :])
     setter.page.get_by_role("button", name="Save and go on").first.click()
 
