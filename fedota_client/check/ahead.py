@@ -31,14 +31,15 @@ def worked_ahead(work: Callable[[Piece], Done], pieces: Iterable[Piece]) -> Iter
     """
     threads = min(THREADS_MOST, len(os.sched_getaffinity(0)))
     waiting: deque[Future[Done]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for piece in pieces:
-                waiting.append(pool.submit(work, piece))
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
-            while waiting:
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for piece in pieces:
+            waiting.append(pool.submit(work, piece))
+            if len(waiting) > threads:
                 yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        # Whoever stops half-way leaves the end to the garbage collector, which may come by in one
+        # of the pool's own threads: it must not wait for itself.
+        pool.shutdown(wait=False, cancel_futures=True)

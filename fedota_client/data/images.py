@@ -102,9 +102,14 @@ def look_at(
 ) -> Iterator[Seen]:
     """Judge and decode pictures side by side, in order, a bounded number at a time."""
     look = look or look_at_picture
-    with ThreadPoolExecutor(THREADS) as pool:
+    pool = ThreadPoolExecutor(THREADS)
+    try:
         for some in slices(len(paths), PICTURES_AT_A_TIME):
             yield from pool.map(lambda path: look(path, data_format), paths[some])
+    finally:
+        # Whoever stops half-way leaves the end to the garbage collector, which may come by in one
+        # of the pool's own threads: it must not wait for itself.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def look_at_picture(path: Path, data_format: ImagesFormat) -> Seen:

@@ -534,8 +534,9 @@ def test_over_any_schedule_each_update_is_folded_once(data: st.DataObject) -> No
     folded = Counter(itertools.chain.from_iterable(one.folded))
     assert all(count == 1 for count in folded.values()), folded
     counted = {t.node_id for t in one.exchange.book.all() if t.state is TaskState.COUNTED}
-    assert counted == set(folded)
+    assert set(folded) <= counted
     if one.end is not None and one.end.error is None:
+        assert counted == set(folded)
         assert len(folded) >= 2
 
 
