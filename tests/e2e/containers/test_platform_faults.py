@@ -81,7 +81,14 @@ class Story:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def story(compose_platform: ComposePlatform) -> AsyncIterator[Story]:
-    rules = {"rounds": ROUNDS, "goal_count": 2, "minimum_reports": 2, "local_epochs": 1}
+    rules = {
+        "rounds": ROUNDS,
+        "goal_count": 2,
+        "minimum_reports": 2,
+        "local_epochs": 1,
+        # A round whose client is killed waits for it until then: it may come back with its update.
+        "reporting_deadline_s": 20,
+    }
     trained = ComposeProblem(compose_platform, "Trained", **rules)
     other = ComposeProblem(compose_platform, "Other", **rules)
     try:
