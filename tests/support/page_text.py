@@ -60,3 +60,19 @@ def open_tab(page: AppTest, name: str) -> AppTest:
     """Open a tab, which then runs its part of the page."""
     page.query_params["tab"] = name
     return page.run()
+
+
+def opened(page: AppTest, *expanders: str) -> AppTest:
+    """Open expanders that fill themselves once they are open, by their keys."""
+    for key in expanders:
+        page.session_state[key] = True
+    return page.run()
+
+
+def rows_of(page: AppTest, heading: str) -> list[list[str]]:
+    """Return the cells, row by row, of the table written as text whose first heading this is."""
+    for element in page.markdown:
+        lines = [line.strip("| ").split(" | ") for line in element.value.splitlines()]
+        if lines[0][0] == heading and len(lines) > 1:
+            return [[unescaped(cell) for cell in line] for line in lines[2:]]
+    raise AssertionError(f"no table begins with {heading}:\n{text_of(page)}")

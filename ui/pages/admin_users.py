@@ -16,7 +16,7 @@ from ui.parts.words import ago, plain, when
 from ui.session import account, platform
 
 _PAGE, _TOTAL = "users_page", "users_total"
-_ON_A_PAGE = 12  # each with a form of its own
+_ON_A_PAGE = 25
 _PASSWORD, _ADDED = "users_initial_password", "users_added"
 _ROLE_WORDS = {
     Role.ADMIN: "Administrator",
@@ -122,7 +122,10 @@ def _row(me: Account, user: Account) -> None:
     roles = ", ".join(_ROLE_WORDS[role].lower() for role in Role if role in user.roles)
     state = " · :red[disabled]" if user.disabled else ""
     label = f"**{plain(user.name)}** · {plain(user.email)} · {roles or 'no role'}{state}"
-    with st.expander(label):
+    row = st.expander(label, key=f"user_{user.user_id}", on_change="rerun")
+    if not row.open:  # a form in each row would be most of the page, and hardly one is opened
+        return
+    with row:
         sign_in = "password" if user.has_password else "single sign-on"
         st.caption(
             f"Since {when(user.created_unix_s)}, last seen {ago(user.last_seen_unix_s)}, signs in "
@@ -138,8 +141,12 @@ def show() -> None:
     show_said()
     st.title("Users")
     _show_password()
-    with st.expander("Add a user", icon=":material/person_add:"):
-        _add(me)
+    adding = st.expander(
+        "Add a user", icon=":material/person_add:", key="add_user", on_change="rerun"
+    )
+    if adding.open:
+        with adding:
+            _add(me)
     search = st.text_input(
         "Search",
         placeholder="name or e-mail",

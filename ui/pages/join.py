@@ -106,8 +106,15 @@ def _show_problem(service: Platform, actor: Actor, view: ProblemView) -> None:
     if member:
         show_my_clients(service, actor, view)
         show_my_part(service, actor, view)
-        with st.expander("What you agreed to take part in", icon=":material/fact_check:"):
-            _show_what_it_means(view)
+        agreed = st.expander(
+            "What you agreed to take part in",
+            icon=":material/fact_check:",
+            key="agreed",
+            on_change="rerun",
+        )
+        if agreed.open:
+            with agreed:
+                _show_what_it_means(view)
         _show_leaving(service, actor, view)
         return
     _show_standing(service, actor, view)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from fedota_proto.data_format import (
@@ -14,6 +13,7 @@ from fedota_proto.data_format import (
     TableFormat,
     TextFormat,
 )
+from ui.parts.small_table import show_table
 from ui.parts.words import count, joined, number, plain
 
 _VALUES_SHOWN = 8
@@ -87,32 +87,29 @@ def _use(column: Column) -> str:
     return "input" if column.used else "only checked"
 
 
-def _rows(data: DataFormat) -> pd.DataFrame:
+def _table(data: DataFormat) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the headings and rows of what the data must hold."""
     match data:
         case TableFormat():
-            return pd.DataFrame(
-                [(one.name, one.type, column_values(one), _use(one)) for one in data.columns],
-                columns=["column", "type", "values", "use"],
-            )
+            return ("column", "type", "values", "use"), [
+                (one.name, one.type, column_values(one), _use(one)) for one in data.columns
+            ]
         case ArraysFormat():
-            return pd.DataFrame(
-                [
-                    (
-                        one.name,
-                        one.dtype,
-                        " × ".join(map(str, one.shape)) or "one number",
-                        f"classes 0 to {one.classes - 1}" if one.classes else _range_words(one),
-                        "predicted" if one.target else "input",
-                    )
-                    for one in data.arrays
-                ],
-                columns=["array", "type", "shape of an example", "values", "use"],
-            )
+            return ("array", "type", "shape of an example", "values", "use"), [
+                (
+                    one.name,
+                    one.dtype,
+                    " × ".join(map(str, one.shape)) or "one number",
+                    f"classes 0 to {one.classes - 1}" if one.classes else _range_words(one),
+                    "predicted" if one.target else "input",
+                )
+                for one in data.arrays
+            ]
         case _:
-            return pd.DataFrame({"class (a folder's name)": list(data.classes)})
+            return ("class (a folder's name)",), [(name,) for name in data.classes]
 
 
 def show_data_needed(data: DataFormat) -> None:
     """Show the sentence and the columns, classes or arrays."""
     st.markdown(plain(format_words(data)))
-    st.dataframe(_rows(data), hide_index=True, alt="The form that the data must have")
+    show_table(*_table(data), "The form that the data must have")

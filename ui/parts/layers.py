@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from fedota_server.webserver.views import ModelView
+from ui.parts.small_table import show_table
 from ui.parts.words import count, joined, number, plain, size_words
 
 
@@ -26,7 +26,8 @@ def model_words(model: ModelView) -> str:
 def show_model(model: ModelView) -> None:
     """Show the sentence, the layers, and the arrays that travel."""
     st.markdown(plain(model_words(model)))
-    rows = pd.DataFrame(
+    show_table(
+        ("layer", "Keras class", "output", "parameters"),
         [
             (
                 layer.name,
@@ -36,11 +37,11 @@ def show_model(model: ModelView) -> None:
             )
             for layer in model.layers
         ],
-        columns=["layer", "Keras class", "output", "parameters"],
+        "The model's layers",
     )
-    st.dataframe(rows, hide_index=True, alt="The model's layers")
     with st.expander(f"The {count(len(model.arrays), 'array')} that travel"):
-        arrays = pd.DataFrame(
+        show_table(
+            ("array", "type", "shape", "what it is"),
             [
                 (
                     array.name,
@@ -50,9 +51,8 @@ def show_model(model: ModelView) -> None:
                 )
                 for array in model.arrays
             ],
-            columns=["array", "type", "shape", "what it is"],
+            "The arrays that clients send",
         )
-        st.dataframe(arrays, hide_index=True, alt="The arrays that clients send")
     version = f", saved by Keras {model.keras_version}" if model.keras_version else ""
     st.caption(
         f"{plain(model.name)}, {size_words(model.file_bytes)}{plain(version)}  \n"

@@ -55,8 +55,9 @@ def show_my_part(platform: Platform, actor: Actor, view: ProblemView) -> None:
         _show_totals(part)
         if view.problem is not None and view.problem.privacy is not None and part.rounds:
             st.caption(plain(spent_words(view.problem.privacy, part.rounds)))
-        with st.expander("Update by update"):
-            st.dataframe(updates_frame(part.updates), hide_index=True, alt="Your updates")
+        each = st.expander("Update by update", key="update_by_update", on_change="rerun")
+        if each.open:
+            each.dataframe(updates_frame(part.updates), hide_index=True, alt="Your updates")
 
 
 def _show_totals(part: PartView) -> None:

@@ -15,7 +15,7 @@ from ui.parts.drawn import DrawnChart, drawn_charts
 from ui.parts.empty import show_empty
 from ui.parts.rounds_table import ROUNDS_A_PAGE
 from ui.parts.told import told
-from ui.parts.words import duration, plain
+from ui.parts.words import duration, number, plain
 from ui.session import account
 
 EVERY_S = 4.0
@@ -45,7 +45,7 @@ def show_figures(
     newest = max(completed, key=lambda one: one.row_id, default=None)
     scores = _newest_scores(evaluations)
     with st.grid(min_column_width=140, gap="small"):
-        _figure("Rounds", f"{view.completed_round} / {view.rounds}", "Completed, of those wanted.")
+        _figure(f"Rounds of {number(view.rounds)}", number(view.completed_round), "Completed.")
         for name in metric_names([one for one in evaluations if not one.superseded])[:2]:
             if name in scores:
                 value, change = scores[name]

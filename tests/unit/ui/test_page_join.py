@@ -5,7 +5,16 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from support.page_text import field, has_button, open_tab, press, text_of, unescaped
+from support.page_text import (
+    field,
+    has_button,
+    open_tab,
+    opened,
+    press,
+    rows_of,
+    text_of,
+    unescaped,
+)
 from support.saved_images import save_new
 from support.web import Web
 from support.web_problems import NASTY, SECTIONS, WebProblems
@@ -63,9 +72,9 @@ def test_everything_is_told_before_the_button(
     assert "A table with 2 columns from which relapse is predicted" in text
     assert "/format.toml" in text
     assert "<script>" not in text_of(page)
-    (columns,) = page.dataframe
-    assert list(columns.value["values"]) == ["0 to 120 years", "I, II", "false, true"]
-    assert list(columns.value["use"]) == ["input", "input", "predicted"]
+    columns = rows_of(page, "column")
+    assert [row[2] for row in columns] == ["0 to 120 years", "I, II", "false, true"]
+    assert [row[3] for row in columns] == ["input", "input", "predicted"]
 
 
 def test_where_anyone_may_one_takes_part_at_once(
@@ -211,7 +220,7 @@ def test_what_noise_costs_is_told_before_and_while_one_takes_part(
     problems.update(member, client.node_id, 1, "counted")
     problems.update(member, client.node_id, 2, "late")
     problems.update(member, client.node_id, 3, "counted")
-    text = unescaped(text_of(web.page("join", id=member)))
+    text = unescaped(text_of(opened(web.page("join", id=member), "agreed")))
     assert cost in text
     assert "3 updates of training left so far, ε = 0.18 each and ε = 0.32 together" in text
     assert cost in unescaped(text_of(open_tab(web.page("problem", id=member), "About")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlmodel import select
 from streamlit.testing.v1 import AppTest
-from support.page_text import field, has_button, press, text_of, unescaped
+from support.page_text import field, has_button, press, rows_of, text_of, unescaped
 from support.web import Web
 from support.web_problems import DESCRIPTION, NASTY, WebProblems
 
@@ -102,7 +102,7 @@ def test_the_preview_of_a_description_is_harmless(
 def test_the_model_is_shown_with_its_layers(web: Web, problems: WebProblems, sara: Account) -> None:
     page = _step(web, problems.draft(sara.actor), "model")
     assert "The model is fine" in text_of(page)
-    assert list(page.dataframe[0].value["parameters"]) == ["9", "4"]
+    assert [row[3] for row in rows_of(page, "layer")] == ["9", "4"]
 
 
 @pytest.mark.parametrize(

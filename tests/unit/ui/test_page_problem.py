@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from support.page_text import has_button, open_tab, press, text_of, unescaped
+from support.page_text import has_button, open_tab, press, rows_of, text_of, unescaped
 from support.web import Web
 from support.web_problems import NASTY, WebProblems
 
@@ -147,7 +147,7 @@ def test_progress_shows_figures_and_charts(
     assert not page.exception
     figures = {metric.label: metric.value for metric in page.metric}
     assert figures == {
-        "Rounds": "4 / 20",
+        "Rounds of 20": "4",
         "Loss": "0.25",
         "Accuracy": "0.9",
         "Reports": "4 / 5",
@@ -241,4 +241,4 @@ def test_the_model_is_shown_and_offered_to_whom_may_have_it(
     assert "2 layers, 13 parameters in 2 arrays" in text
     assert "can download the trained model here" in text
     assert "/download/" not in text
-    assert list(page.dataframe[0].value["layer"]) == ["dense", "out"]
+    assert [row[0] for row in rows_of(page, "layer")] == ["dense", "out"]
