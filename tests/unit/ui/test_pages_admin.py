@@ -111,7 +111,7 @@ def test_a_user_is_disabled_after_a_question_and_enabled_again(web: Web, asked: 
     assert web.platform.accounts.by_session(token) is None
     with pytest.raises(SignInError):
         web.sign_in(grace.email)
-    opened(page, f"user_{grace.user_id}")
+    page = opened(web.page("admin_users"), f"user_{grace.user_id}")
     page.button(key=f"enable_{grace.user_id}").click().run()
     assert web.sign_in(grace.email)
 
