@@ -87,6 +87,7 @@ _RULES = f"""
 .fedota-clock {{ font-size: 1.05rem; font-variant-numeric: tabular-nums; max-width: 58rem; }}
 
 .st-key-failure {{ border-left: .3rem solid {BAD} !important; }}
+[data-testid="stMarkdownContainer"]:has(> table) {{ overflow-x: auto; }}
 [data-testid="stMainBlockContainer"] {{ padding-top: 4rem; max-width: 76rem; }}
 [class*="st-key-card_"] [data-testid="stPageLink-NavLink"] {{ padding-left: 0; }}
 [class*="st-key-card_"] [data-testid="stPageLink-NavLink"] * {{ white-space: normal; }}
