@@ -216,10 +216,15 @@ def _who(caller: Caller) -> str:
 
 def _remedy(folder: Folder, caller: Caller) -> str:
     """Say how the container gets at a folder."""
+    if caller.rootless and caller.user == 0:
+        return (
+            "this engine is rootless, and 0 stands for the user who runs it, whose folder this is "
+            "not; chown it to that user, or run the command as its owner."
+        )
     if caller.rootless:
         return (
-            "this engine is rootless, where user ids are mapped; with Podman put "
-            "--userns=keep-id beside --user, with rootless Docker put --user 0:0 in its place."
+            "this engine is rootless, where user ids are mapped; with Podman say "
+            '--userns=keep-id --user "$(id -u):$(id -g)", with rootless Docker --user 0:0.'
         )
     if _mode_allows(folder, caller.user):
         return (

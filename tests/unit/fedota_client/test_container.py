@@ -60,7 +60,12 @@ def test_folders_that_are_mounted_as_they_should_be() -> None:
             ("user id 10001", "user id 1000", '--user "$(id -u):$(id -g)"'),
         ),
         (replace(DATA, readable=False, mode=0o700), ANN, ("SELinux",)),
-        (replace(DATA, readable=False), Caller(1000, rootless=True), ("--userns=keep-id",)),
+        (
+            replace(DATA, readable=False),
+            Caller(1000, rootless=True),
+            ('--userns=keep-id --user "$(id -u):$(id -g)"', "Docker --user 0:0"),
+        ),
+        (replace(DATA, readable=False), Caller(0, rootless=True), ("chown it to that user",)),
     ],
 )
 def test_a_data_folder_and_the_remedy(
