@@ -41,7 +41,7 @@ _VERBS = {
 _OUTCOMES = {
     pb.COUNTED: "counted",
     pb.LATE: "came too late",
-    pb.ROUND_ABANDONED: "the round was abandoned",
+    pb.ROUND_ABANDONED: "not counted, since the round was abandoned",
     pb.REJECTED: "rejected",
 }
 
@@ -56,7 +56,10 @@ def task_words(message_type: str, server_round: int) -> str:
 def outcome_words(outcome: pb.Outcome) -> str:
     """Say what became of an update."""
     words = _OUTCOMES.get(outcome.kind, "has no outcome")
-    said = f"{task_words(outcome.message_type, outcome.round.server_round)} {words}"
+    # A coordinator that began anew knows no more than the number of a task from before.
+    known = bool(outcome.message_type)
+    task = task_words(outcome.message_type, outcome.round.server_round) if known else "an update"
+    said = f"{task} {words}"
     if outcome.kind == pb.COUNTED and outcome.weight:
         said += f" (weight {outcome.weight:g})"
     if outcome.reason:

@@ -61,6 +61,13 @@ def test_outcomes(kind: pb.OutcomeKind.ValueType, reason: str, words: str) -> No
     assert outcome_words(outcome(kind, reason=reason)) == words
 
 
+def test_an_outcome_of_a_task_that_nobody_knows_any_more() -> None:
+    void = pb.Outcome(task_id=1, kind=pb.ROUND_ABANDONED, reason="The coordinator began anew.")
+    assert outcome_words(void) == (
+        "an update not counted, since the round was abandoned: The coordinator began anew."
+    )
+
+
 def test_plain_lines_tell_each_change_once() -> None:
     lines: list[str] = []
     with PlainDisplay(lines.append) as display:
