@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from fedota_client.examples import Examples, Field
@@ -46,34 +48,44 @@ def fake_examples(data_format: DataFormat, count: int, seed: int) -> Examples:
             tuple(_fake_array(array, count, random) for array in data_format.inputs),
             tuple(_fake_array(array, count, random) for array in data_format.targets),
         )
-    classes = random.integers(0, len(data_format.classes), (count, 1)).astype(np.float32)
+    if isinstance(data_format, ImagesFormat) and data_format.targets:
+        targets = _matrix(_fake_numbers(data_format.targets, count, random), data_format.targets)
+    else:
+        classes = random.integers(0, len(data_format.classes), (count, 1)).astype(np.float32)
+        targets = Field(data_format.target_names, classes)
     if isinstance(data_format, ImagesFormat):
         pixels = random.integers(0, 256, (count, *data_format.shape), np.uint8)
         values = Field((IMAGE,), pixels)
     else:
         values = Field((TEXT,), _fake_texts(count, data_format.longest, random))
-    return Examples((values,), (Field(("class",), classes),))
+    return Examples((values,), (targets,))
 
 
 def _fake_table(data_format: TableFormat, count: int, random: np.random.Generator) -> Examples:
-    numbers = {
-        column.name: _draw(column, count, random).astype(np.float32)
-        for column in data_format.columns
-        if column.type != "text"
-    }
-
-    def matrix(columns: list[Column]) -> Field:
-        values = np.stack([numbers[column.name] for column in columns], axis=1)
-        return Field(tuple(column.name for column in columns), values)
-
+    numbers = _fake_numbers(data_format.columns, count, random)
     plain = [column for column in data_format.inputs if column.type != "text"]
-    inputs = [matrix(plain)] if plain else []
+    inputs = [_matrix(numbers, plain)] if plain else []
     inputs += [
         Field((column.name,), _fake_texts(count, column.longest, random))
         for column in data_format.inputs
         if column.type == "text"
     ]
-    return Examples(tuple(inputs), (matrix(list(data_format.targets)),))
+    return Examples(tuple(inputs), (_matrix(numbers, data_format.targets),))
+
+
+def _fake_numbers(
+    columns: Sequence[Column], count: int, random: np.random.Generator
+) -> dict[str, np.ndarray]:
+    return {
+        column.name: _draw(column, count, random).astype(np.float32)
+        for column in columns
+        if column.type != "text"
+    }
+
+
+def _matrix(numbers: Mapping[str, np.ndarray], columns: Sequence[Column]) -> Field:
+    values = np.stack([numbers[column.name] for column in columns], axis=1)
+    return Field(tuple(column.name for column in columns), values)
 
 
 def _fake_texts(count: int, longest: int, random: np.random.Generator) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The check of pictures."""
+"""The check of pictures in a folder for each class."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ class ImageCheck(DataCheck):
 
     def files(self) -> list[Path]:
         """List the pictures, class after class."""
-        folders = find_class_folders(self.place, self._format.classes, IMAGE_SUFFIXES, WHAT)
+        folders = find_class_folders(self.place, self._format.folders, IMAGE_SUFFIXES, WHAT)
         self.findings.add(folders.findings)
         self._labels = [label for _, label in folders.labelled]
         return [path for path, _ in folders.labelled]
 
     def look(self, files: Sequence[Path]) -> list[Picture]:
         """Decode every picture, count classes and brightness."""
-        classes = ClassPicture("class", self._format.classes)
+        classes = ClassPicture("class", self._format.folders)
         brightness = NumberPicture("mean brightness", low=0.0, high=255.0)
         same = SameContent("picture")
-        looked = zip(files, self._labels, look_at(list(files), self._format), strict=True)
+        looked = zip(
+            files, self._labels, look_at(list(files), self.place, self._format), strict=True
+        )
         for path, label, seen in looked:
             if seen.finding is not None:
                 self.findings.add([seen.finding])

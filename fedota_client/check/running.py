@@ -43,6 +43,10 @@ def _check_of(place: Path, data_format: DataFormat, on_bytes: OnBytes) -> DataCh
         from fedota_client.check.tables import TableCheck
 
         return TableCheck(place, data_format, on_bytes)
+    if isinstance(data_format, ImagesFormat) and data_format.targets:
+        from fedota_client.check.labelled_images import LabelledImageCheck
+
+        return LabelledImageCheck(place, data_format, on_bytes)
     if isinstance(data_format, ImagesFormat):
         from fedota_client.check.images import ImageCheck
 

@@ -35,7 +35,7 @@ class TableCheck(DataCheck):
     def __init__(self, place: Path, data_format: TableFormat, on_bytes: OnBytes) -> None:
         super().__init__(place, data_format, on_bytes)
         self._judge = TableJudge(data_format)
-        self._pictures = {column.name: _picture_of(column) for column in data_format.columns}
+        self._pictures = {column.name: picture_of(column) for column in data_format.columns}
         self._unique = {c.name: Repeats() for c in data_format.columns if c.unique}
         self._rows = SampledRepeats()
 
@@ -130,7 +130,8 @@ def leaking_names(data_format: TableFormat) -> list[Finding]:
     ]
 
 
-def _picture_of(column: Column) -> NumberPicture | ClassPicture:
+def picture_of(column: Column) -> NumberPicture | ClassPicture:
+    """Return what draws a column."""
     if column.classes:
         return ClassPicture(column.name, column.classes)
     if column.type == "text":

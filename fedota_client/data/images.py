@@ -13,6 +13,7 @@ import numpy as np
 
 from fedota_client.data.class_folders import find_class_folders
 from fedota_client.data.findings import FileRefusedError, Finding, refuse_first
+from fedota_client.data.labelled_pictures import labelled_pictures
 from fedota_client.data.pictures import content_hash, decode, glance, read_bytes
 from fedota_client.data.spool import MEMORY_BYTES
 from fedota_client.examples import Examples, Field, Values, slices
@@ -53,7 +54,7 @@ def read_images(
     Parameters
     ----------
     place
-        With a folder for each class.
+        With a folder for each class, or a file of labels.
     data_format
         The problem's.
     memory_bytes
@@ -70,51 +71,77 @@ def read_images(
     DataError
         At the first picture or folder that does not keep the format.
     """
-    folders = find_class_folders(place, data_format.classes, IMAGE_SUFFIXES, WHAT)
-    refuse_first(folders.findings)
-    labelled = folders.labelled
-    if not labelled:
+    paths, targets = _paths_and_targets(place, data_format)
+    if not paths:
         return None
-    size_bytes = len(labelled) * math.prod(data_format.shape)
+    size_bytes = len(paths) * math.prod(data_format.shape)
     kept = (
-        np.empty((len(labelled), *data_format.shape), np.uint8)
+        np.empty((len(paths), *data_format.shape), np.uint8)
         if (size_bytes <= memory_bytes)
         else None
     )
-    hashes = np.empty(len(labelled), np.uint64)
-    paths = [path for path, _ in labelled]
-    looked = look_at(paths, data_format, look_at_picture if kept is not None else _glance_at)
+    hashes = np.empty(len(paths), np.uint64)
+    look = look_at_picture if kept is not None else _glance_at
+    looked = look_at(paths, place, data_format, look)
     for number, seen in enumerate(looked):
         if seen.finding is not None:
             raise DataError(seen.finding.sentence)
         hashes[number] = seen.content_hash
         if kept is not None and seen.pixels is not None:
             kept[number] = seen.pixels
-    values: Values = kept if kept is not None else PictureFiles(paths, data_format)
-    targets = np.array([[index] for _, index in labelled], np.float32)
-    return Examples((Field((INPUT_NAME,), values),), (Field(("class",), targets),), hashes)
+    values: Values = kept if kept is not None else PictureFiles(paths, place, data_format)
+    return Examples((Field((INPUT_NAME,), values),), (targets,), hashes)
+
+
+def _paths_and_targets(place: Path, data_format: ImagesFormat) -> tuple[list[Path], Field]:
+    """List the pictures that are examples, and what is to be predicted of each."""
+    if data_format.targets:
+        return labelled_pictures(place, data_format)
+    folders = find_class_folders(place, data_format.folders, IMAGE_SUFFIXES, WHAT)
+    refuse_first(folders.findings)
+    indices = np.array([[index] for _, index in folders.labelled], np.float32)
+    return [path for path, _ in folders.labelled], Field(data_format.target_names, indices)
 
 
 def look_at(
     paths: list[Path],
+    base: Path,
     data_format: ImagesFormat,
-    look: Callable[[Path, ImagesFormat], Seen] | None = None,
+    look: Callable[[Path, str, ImagesFormat], Seen] | None = None,
 ) -> Iterator[Seen]:
-    """Judge and decode pictures side by side, in order, a bounded number at a time."""
+    """Judge and decode pictures side by side, in order, a bounded number at a time.
+
+    Parameters
+    ----------
+    paths
+        Of each, below `base`.
+    base
+        The data's folder, from which findings name them.
+    data_format
+        The problem's.
+    look
+        At one of them; None: `look_at_picture`.
+
+    Yields
+    ------
+    Seen
+        What was seen of each.
+    """
     look = look or look_at_picture
     pool = ThreadPoolExecutor(THREADS)
     try:
         for some in slices(len(paths), PICTURES_AT_A_TIME):
-            yield from pool.map(lambda path: look(path, data_format), paths[some])
+            yield from pool.map(
+                lambda path: look(path, path.relative_to(base).as_posix(), data_format), paths[some]
+            )
     finally:
         # Whoever stops half-way leaves the end to the garbage collector, which may come by in one
         # of the pool's own threads: it must not wait for itself.
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def look_at_picture(path: Path, data_format: ImagesFormat) -> Seen:
-    """Judge and decode one picture."""
-    name = f"{path.parent.name}/{path.name}"
+def look_at_picture(path: Path, name: str, data_format: ImagesFormat) -> Seen:
+    """Judge and decode one picture, which findings call by its name."""
     try:
         data = read_bytes(path, name)
         pixels = decode(data, name, data_format)
@@ -123,9 +150,9 @@ def look_at_picture(path: Path, data_format: ImagesFormat) -> Seen:
     return Seen(pixels, content_hash(len(data), data, data))
 
 
-def _glance_at(path: Path, data_format: ImagesFormat) -> Seen:
+def _glance_at(path: Path, name: str, data_format: ImagesFormat) -> Seen:
     try:
-        return Seen(None, glance(path, f"{path.parent.name}/{path.name}", data_format))
+        return Seen(None, glance(path, name, data_format))
     except FileRefusedError as error:
         return Seen(None, 0, error.finding)
 
@@ -135,16 +162,17 @@ class PictureFiles:
 
     Parameters
     ----------
-    paths
-        Of each.
+    paths, base
+        Of each, and the folder from which findings name them.
     data_format
         The problem's.
     """
 
-    def __init__(self, paths: list[Path], data_format: ImagesFormat) -> None:
+    def __init__(self, paths: list[Path], base: Path, data_format: ImagesFormat) -> None:
         self.shape = (len(paths), *data_format.shape)
         self.dtype = np.dtype(np.uint8)
         self._paths = paths
+        self._base = base
         self._format = data_format
 
     def __len__(self) -> int:
@@ -162,7 +190,7 @@ class PictureFiles:
         chosen = np.arange(len(self))[rows]
         found = np.empty((len(chosen), *self.shape[1:]), np.uint8)
         paths = [self._paths[row] for row in chosen]
-        for number, seen in enumerate(look_at(paths, self._format)):
+        for number, seen in enumerate(look_at(paths, self._base, self._format)):
             if seen.pixels is None:
                 reason = seen.finding.sentence if seen.finding else ""
                 raise TaskFailedError("data", f"An example cannot be used: {reason}")

@@ -101,15 +101,18 @@ def _arrays(place: Path, data_format: ArraysFormat) -> Iterator[NewExamples]:
 def _pictures(place: Path, data_format: ImagesFormat) -> Iterator[NewExamples]:
     from fedota_client.data.images import look_at
 
+    base = place.parent if place.is_file() else place
+
     def read(paths: list[Path]) -> np.ndarray:
         found = []
-        for seen in look_at(paths, data_format):
+        for seen in look_at(paths, base, data_format):
             if seen.finding is not None:
                 raise DataError(seen.finding.sentence)
             found.append(seen.pixels)
         return np.stack([one for one in found if one is not None])
 
-    yield from _files(place, IMAGE_SUFFIXES, "PNG or JPEG file", IMAGE, read)
+    what = "PNG or JPEG file"
+    yield from _files(place, IMAGE_SUFFIXES, what, IMAGE, data_format.target_names, read)
 
 
 def _texts(place: Path, data_format: TextFormat) -> Iterator[NewExamples]:
@@ -123,7 +126,8 @@ def _texts(place: Path, data_format: TextFormat) -> Iterator[NewExamples]:
             values[number, 0] = seen.text
         return values
 
-    yield from _files(place, (TEXT_SUFFIX,), "text file (*.txt)", TEXT, read)
+    what = "text file (*.txt)"
+    yield from _files(place, (TEXT_SUFFIX,), what, TEXT, data_format.target_names, read)
 
 
 def _files(
@@ -131,6 +135,7 @@ def _files(
     suffixes: Sequence[str],
     what: str,
     name: str,
+    target_names: tuple[str, ...],
     read: Callable[[list[Path]], np.ndarray],
 ) -> Iterator[NewExamples]:
     """Read files each of which is an example."""
@@ -145,6 +150,7 @@ def _files(
     base = place.parent if place.is_file() else place
     for rows in slices(len(paths), _AT_A_TIME):
         some = paths[rows]
-        targets = (Field(("class",), np.zeros((len(some), 1), np.float32)),)
+        zeros = np.zeros((len(some), len(target_names)), np.float32)
+        targets = (Field(target_names, zeros),)
         places = [(str(path.relative_to(base)), 0) for path in some]
         yield NewExamples(places, Examples((Field((name,), read(some)),), targets))

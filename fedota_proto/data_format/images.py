@@ -1,46 +1,55 @@
-"""Pictures: a folder for each class."""
+"""Pictures: in a folder for each class, or with a file of labels beside them."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
+from fedota_proto.data_format.columns import Column
 from fedota_proto.data_format.common import read_classes, read_minimum_examples
+from fedota_proto.data_format.table import TableFormat
 from fedota_proto.toml_reader import TableReader
 
 SIDE_MAX = 4_096
 CHANNELS = (1, 3, 4)
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 INPUT_NAME = "image"
+LABELS_NAMES = ("labels.csv", "labels.parquet")
+FILE_COLUMN = "file"
+_DRIVE = re.compile(r"[A-Za-z]:")
 
 
 @dataclass(frozen=True, slots=True)
 class ImagesFormat:
-    """A folder of PNG or JPEG files for each class.
+    """PNG or JPEG files, in a folder for each class or with a file of labels.
 
     The model is given each picture as numbers from 0 to 255, ``(height, width, channels)``, and
-    as its target the class's index.
+    as its target the class's index, or the targets of its row in the file of labels.
 
     Parameters
     ----------
     minimum_examples
         Fewest pictures with which a holder may take part.
-    classes
-        Names of the folders, in declared order.
+    folders
+        One for each class, in declared order; empty where there is a file of labels.
     height, width
         In pixels.
     channels
         1: grey, 3: red, green and blue, 4: with transparency.
     resize
         Whether pictures of another size are made to fit; otherwise they are refused.
+    targets
+        Columns of the file of labels, in declared order; empty where folders are classes.
     """
 
     minimum_examples: int
-    classes: tuple[str, ...]
+    folders: tuple[str, ...]
     height: int
     width: int
     channels: int
     resize: bool = False
+    targets: tuple[Column, ...] = ()
     kind: Literal["images"] = "images"
 
     @property
@@ -49,9 +58,30 @@ class ImagesFormat:
         return (self.height, self.width, self.channels)
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the one target; empty if it is a number, or there are several."""
+        if not self.targets:
+            return self.folders
+        return self.targets[0].classes if len(self.targets) == 1 else ()
+
+    @property
     def target_names(self) -> tuple[str, ...]:
         """Names of what the model predicts."""
-        return ("class",)
+        return tuple(column.name for column in self.targets) or ("class",)
+
+    @property
+    def labels(self) -> TableFormat:
+        """The file of labels: each picture's path from the data's folder, and its targets."""
+        return TableFormat(self.minimum_examples, (Column(FILE_COLUMN, "text"), *self.targets))
+
+
+def label_path_mistake(path: str) -> str:
+    """Say what keeps a path from being one inside the data's folder, by a word; empty: nothing."""
+    if "\\" in path:
+        return "backslash-path"
+    if path.startswith("/") or _DRIVE.match(path):
+        return "absolute-path"
+    return "outside-path" if ".." in path.split("/") else ""
 
 
 def read_images_format(reader: TableReader) -> ImagesFormat:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
+from typing import IO
 
 from fedota_proto.data_format import Column, TableFormat
 from fedota_proto.errors import DataError
@@ -32,14 +34,27 @@ def check_test_table(path: Path, name: str, data_format: TableFormat) -> None:
         format.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            _check(name, csv.reader(file), data_format)
+        with path.open("rb") as file:
+            check_test_rows(file, name, data_format)
+    except OSError as error:
+        raise DataError(f"{name} cannot be read: {error.strerror}.") from error
+
+
+def check_test_rows(file: IO[bytes], name: str, data_format: TableFormat) -> None:
+    """Refuse a CSV table, open from its beginning, as `check_test_table` does.
+
+    Raises
+    ------
+    DataError
+        As there.
+    """
+    try:
+        with TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+            _check(name, csv.reader(text), data_format)
     except UnicodeDecodeError as error:
         raise DataError(f"{name} is not UTF-8: save it as “CSV UTF-8”.") from error
     except csv.Error as error:
         raise DataError(f"{name} is no regular CSV table: {error}.") from error
-    except OSError as error:
-        raise DataError(f"{name} cannot be read: {error.strerror}.") from error
 
 
 def _check(name: str, lines: Iterator[list[str]], data_format: TableFormat) -> None:

@@ -95,6 +95,8 @@ TARGET_ARRAY = DeclaredArray("label", "int32", (), classes=3, target=True)
     "data_format",
     [
         ImagesFormat(2, ("a", "b", "c"), 4, 5, 3),
+        ImagesFormat(2, (), 4, 5, 3, targets=(TARGET,)),
+        ImagesFormat(2, (), 4, 5, 3, targets=(TARGET, Column("n", "number", maximum=9))),
         TextFormat(2, ("a", "b"), longest=12),
         TableFormat(2, (Column("t", "text", longest=5), Column("n", "number"), TARGET)),
         ArraysFormat(

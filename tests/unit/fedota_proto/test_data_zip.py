@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from fedota_proto.data_format import ImagesFormat, TextFormat
+from fedota_proto.data_format import Column, ImagesFormat, TextFormat
 from fedota_proto.data_zip import check_data_zip, unpack_data_zip
 from fedota_proto.errors import DataError
 
 TEXTS = TextFormat(2, ("ham", "spam"), 100)
 IMAGES = ImagesFormat(2, ("cat", "dog"), 8, 8, 1)
+LABELLED = ImagesFormat(2, (), 8, 8, 1, targets=(Column("size", "number", target=True),))
 
 
 def packed(path: Path, members: dict[str, bytes]) -> Path:
@@ -61,6 +62,61 @@ def test_what_is_no_example_is_told(tmp_path: Path, members: dict[str, bytes], s
         check_data_zip(path, "mine.zip", IMAGES)
     assert caught.value.public_message.startswith("mine.zip")
     assert said in caught.value.public_message
+
+
+@pytest.mark.parametrize("wrapped", ["", "mine/"])
+def test_pictures_with_labels_keep_their_paths(tmp_path: Path, wrapped: str) -> None:
+    members = {"labels.csv": b"file,size\n", "a.PNG": b"1", "scans/deep/é b.jpg": b"2"}
+    path = packed(
+        tmp_path / "a.zip",
+        {f"{wrapped}{name}": data for name, data in members.items()}
+        | {"__MACOSX/._labels.csv": b"", f"{wrapped}.DS_Store": b""},
+    )
+    check_data_zip(path, "a.zip", LABELLED)
+    out = tmp_path / "out"
+    out.mkdir()
+    unpack_data_zip(path, out, LABELLED)
+    found = {one.relative_to(out).as_posix(): one.read_bytes() for one in out.rglob("*.*")}
+    assert found == members
+
+
+LABELS = {"labels.csv": b""}
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ({"a.png": b""}, "holds no file of labels: pack the folder with the pictures and one"),
+        ({"x/y/labels.csv": b"", "x/y/a.png": b""}, "holds no file of labels"),
+        ({**LABELS, "labels.parquet": b"", "a.png": b""}, "holds several files of labels"),
+        (LABELS, "holds no picture: pack the pictures beside the labels."),
+        ({**LABELS, "a.txt": b""}, "'a.txt' in it is neither a PNG or JPEG file nor the labels"),
+        (
+            {**LABELS, "../a.png": b""},
+            "'../a.png' in it lies outside of the folder of 'labels.csv'",
+        ),
+        ({**LABELS, "/a.png": b""}, "'/a.png' in it lies outside of the folder"),
+        ({**LABELS, "b/../a.png": b""}, "lies outside of the folder"),
+        ({**LABELS, "b\\a.png": b""}, "its name cannot be used"),
+        ({**LABELS, "b/\na.png": b""}, "its name cannot be used"),
+        ({**LABELS, "b" * 300 + ".png": b""}, "its name cannot be used"),
+        (
+            {"x/labels.csv": b"", "y/a.png": b""},
+            "'y/a.png' in it lies outside of the folder of 'x/",
+        ),
+    ],
+)
+def test_what_cannot_be_labelled_pictures_is_told(
+    tmp_path: Path, members: dict[str, bytes], said: str
+) -> None:
+    path = packed(tmp_path / "upload", members)
+    with pytest.raises(DataError) as caught:
+        check_data_zip(path, "upload", LABELLED)
+    assert caught.value.public_message.startswith("upload")
+    assert said in caught.value.public_message
+    with pytest.raises(DataError):
+        unpack_data_zip(path, tmp_path / "out", LABELLED)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_link_an_encrypted_and_a_huge_file_are_refused(
