@@ -300,15 +300,15 @@ def stop(setter: Visitor) -> None:
 
 
 def look_on_a_phone(story: Story, problem_id: str) -> None:
-    """Every main page fits a phone's width."""
-    phone = Visitor(story.browser, story.site.url, PHONE)
-    phone.sign_in("ada@example.org")
-    for path, name in (
+    """Every main page fits a phone's width, an administrator's and a data holder's."""
+    for_all = (
         ("/", "home"),
         ("/catalogue", "catalogue"),
         (f"/problem?id={problem_id}", "problem"),
         (f"/join?id={problem_id}", "join"),
         ("/my-data", "my-data"),
+    )
+    for_admins = (
         ("/new", "new-problem"),
         ("/account", "account"),
         ("/users", "users"),
@@ -317,12 +317,19 @@ def look_on_a_phone(story: Story, problem_id: str) -> None:
         ("/audit", "audit"),
         ("/health", "health"),
         ("/settings", "settings"),
+    )
+    for email, who, places in (
+        ("ada@example.org", "", (*for_all, *for_admins)),
+        (NORTH, "holder-", for_all),
     ):
-        phone.open(path)
-        phone.picture(story.pictures, f"phone-{name}")
-        assert phone.fits_width(), f"{path} is wider than a phone"
-    assert not phone.complaints
-    phone.close()
+        phone = Visitor(story.browser, story.site.url, PHONE)
+        phone.sign_in(email)
+        for path, name in places:
+            phone.open(path)
+            phone.picture(story.pictures, f"phone-{who}{name}")
+            assert phone.fits_width(), f"{path} is wider than a phone"
+        assert not phone.complaints
+        phone.close()
 
 
 def sign_out_everywhere(story: Story, setter: Visitor) -> None:
