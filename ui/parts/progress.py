@@ -45,7 +45,16 @@ def show_figures(
     newest = max(completed, key=lambda one: one.row_id, default=None)
     scores = _newest_scores(evaluations)
     with st.grid(min_column_width=140, gap="small"):
-        _figure(f"Rounds of {number(view.rounds)}", number(view.completed_round), "Completed.")
+        st.metric(
+            "Rounds",
+            number(view.completed_round),
+            f"of {number(view.rounds)}",
+            delta_color="off",
+            delta_arrow="off",
+            help="Completed, of those wanted.",
+            border=True,
+            height="stretch",
+        )
         for name in metric_names([one for one in evaluations if not one.superseded])[:2]:
             if name in scores:
                 value, change = scores[name]

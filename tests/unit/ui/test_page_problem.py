@@ -146,8 +146,9 @@ def test_progress_shows_figures_and_charts(
     page = web.page("problem", id=pid)
     assert not page.exception
     figures = {metric.label: metric.value for metric in page.metric}
+    assert page.metric[0].delta == "of 20"
     assert figures == {
-        "Rounds of 20": "4",
+        "Rounds": "4",
         "Loss": "0.25",
         "Accuracy": "0.9",
         "Reports": "4 / 5",
