@@ -10,7 +10,7 @@ import streamlit as st
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.statuses import Status
 from fedota_server.webserver.views import EvaluationView, ProblemView, RoundView
-from ui.parts.curves import POINTS_MAX, metric_names, metric_title
+from ui.parts.curves import metric_names, metric_title
 from ui.parts.drawn import DrawnChart, drawn_charts
 from ui.parts.empty import show_empty
 from ui.parts.rounds_table import ROUNDS_A_PAGE
@@ -20,6 +20,8 @@ from ui.session import account
 
 EVERY_S = 4.0
 _METRICS_SHOWN = 5
+# More than are drawn: of these, a curve keeps its lowest and highest.
+_ROUNDS_READ = 1_000
 
 
 def _newest_scores(evaluations: Sequence[EvaluationView]) -> dict[str, tuple[float, float | None]]:
@@ -127,7 +129,7 @@ def show_progress(platform: Platform, view: ProblemView, *, live: bool) -> None:
             if not rounds:
                 show_nothing_yet(now)
                 return
-            evaluations = platform.problems.evaluations(actor, pid, most=POINTS_MAX)
+            evaluations = platform.problems.evaluations(actor, pid, most=_ROUNDS_READ)
             show_figures(now, rounds, evaluations)
             show_charts(drawn_charts(pid, rounds, evaluations))
 

@@ -77,8 +77,8 @@ class RoundsReading(UseCases):
         first, last
             Only of these rounds, both included; None: up to the newest.
         most
-            Of about how many rounds at most, for a picture: the newest two and, evenly spread,
-            others; None: of all.
+            Of about how many rounds at most, for a picture: the newest two and, evenly spread
+            from the first on, others; None: of all.
         """
         with self._database.session() as session:
             row = find_problem(session, actor, problem_id, Action.SEE_PROBLEM)
@@ -92,7 +92,7 @@ class RoundsReading(UseCases):
             if every > 1:
                 query = query.where(
                     or_(
-                        col(EvaluationRow.server_round) % every == 0,
+                        col(EvaluationRow.server_round) % every == 1,
                         col(EvaluationRow.server_round) >= row.completed_round - 1,
                     )
                 )
