@@ -23,7 +23,8 @@
     ├── StrategyError              a strategy raised, or returned nothing usable
     ├── WorkerError                training failed on the holder's machine
     ├── ServerStartError           a coordinator or selector did not start
-    │   └── EngineAwayError        what would start it does not answer at present
+    │   ├── EngineAwayError        what would start it does not answer at present
+    │   └── NetworkOverlapError    its network's addresses are another network's
     ├── CommandRefusedError        the coordinator refuses an operator's command
     ├── SignInError                nobody is signed in, or not with this password or token
     ├── ForbiddenError             who is signed in may not do this
@@ -246,6 +247,13 @@ class EngineAwayError(ServerStartError):
 
     code = "engine-away"
     retryable = True
+    status = grpc.StatusCode.UNAVAILABLE
+
+
+class NetworkOverlapError(ServerStartError):
+    """The addresses that were asked for are in use by another network of the Docker engine."""
+
+    code = "network-overlap"
     status = grpc.StatusCode.UNAVAILABLE
 
 

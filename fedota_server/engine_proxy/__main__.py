@@ -15,9 +15,11 @@ import uvicorn
 from fedota_proto.errors import FedotaError
 from fedota_proto.settings_check import load_settings
 from fedota_server.engine_proxy.app import EngineProxy
-from fedota_server.engine_proxy.rules import EngineRules, Limits
+from fedota_server.engine_proxy.parts import Limits
+from fedota_server.engine_proxy.rules import EngineRules
 from fedota_server.engine_proxy.settings import EngineProxySettings
 from fedota_server.engine_proxy.swarm_rules import SwarmRules
+from fedota_server.spawners.address_pool import AddressPool
 
 _STOP_S = 5
 
@@ -74,6 +76,7 @@ def main() -> int:
             folder=str(settings.folder),
             ports=settings.port_range,
             real_path=_real_path,
+            pool=AddressPool.parse(settings.network_pool),
         )
     )
     transport = httpx.AsyncHTTPTransport(uds=str(settings.engine))

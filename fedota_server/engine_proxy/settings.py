@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from fedota_proto.errors import UsageError
+from fedota_server.spawners.address_pool import AddressPool
 
 
 class EngineProxySettings(BaseSettings):
@@ -33,11 +37,23 @@ class EngineProxySettings(BaseSettings):
         pattern=r"^[0-9]{1,5}-[0-9]{1,5}$",
         description="Ports that may be published, first-last: the webserver's own range.",
     )
-
+    network_pool: str = Field(
+        default="10.210.0.0/16",
+        description="Addresses that networks may be made of: the webserver's own; empty: none.",
+    )
     swarm: bool = Field(
         default=False,
         description="Whether the engine manages a Swarm, on which the platform's servers run.",
     )
+
+    @field_validator("network_pool")
+    @classmethod
+    def _a_range(cls, text: str) -> str:
+        try:
+            AddressPool.parse(text)
+        except UsageError as error:
+            raise PydanticCustomError("range", "{why}", {"why": error.public_message}) from None
+        return text
 
     @property
     def port_range(self) -> tuple[int, int]:

@@ -18,10 +18,10 @@ from fedota_server.engine_proxy.checks import (
     text_in,
     texts,
 )
-from fedota_server.engine_proxy.rules import EngineRules, Judgement, Limits
+from fedota_server.engine_proxy.parts import NAME, Limits
+from fedota_server.engine_proxy.rules import EngineRules, Judgement
 from fedota_server.spawners.swarm_place import SCRATCH
 
-_NAME = r"(?P<name>[A-Za-z0-9][A-Za-z0-9_.-]{0,127})"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _ENCRYPTED: tuple[dict[str, str], ...] = ({}, {"encrypted": "true"})
 _SECOND_NS = 1_000_000_000
@@ -50,12 +50,12 @@ class SwarmRules(EngineRules):
             ("GET", re.compile("/(services|secrets|configs)"), self._listing),
             ("GET", re.compile("/tasks"), self._tasks),
             ("POST", re.compile("/services/create"), self._create_service),
-            ("POST", re.compile(f"/services/{_NAME}/update"), self._update_service),
-            ("GET", re.compile(f"/services/{_NAME}/logs"), own("services")),
-            ("GET|DELETE", re.compile(f"/services/{_NAME}"), own("services")),
+            ("POST", re.compile(f"/services/{NAME}/update"), self._update_service),
+            ("GET", re.compile(f"/services/{NAME}/logs"), own("services")),
+            ("GET|DELETE", re.compile(f"/services/{NAME}"), own("services")),
             ("POST", re.compile("/(secrets|configs)/create"), self._create_carried),
-            ("GET|DELETE", re.compile(f"/secrets/{_NAME}"), own("secrets")),
-            ("GET|DELETE", re.compile(f"/configs/{_NAME}"), own("configs")),
+            ("GET|DELETE", re.compile(f"/secrets/{NAME}"), own("secrets")),
+            ("GET|DELETE", re.compile(f"/configs/{NAME}"), own("configs")),
         ]
 
     def _tasks(self, name: str, query: Mapping[str, str], body: Any) -> Judgement:

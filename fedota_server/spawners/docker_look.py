@@ -6,12 +6,15 @@ import secrets
 from collections.abc import Callable, Iterator
 
 from fedota_proto.errors import ServerStartError
-from fedota_server.spawners.docker_networks import UNREACHING
+from fedota_server.spawners.address_pool import Prefix
+from fedota_server.spawners.docker_networks import make_bridge
 from fedota_server.spawners.docker_place import PLATFORM_LABEL
 from fedota_server.spawners.engine import Engine
 from fedota_server.spawners.engine_words import divided
 from fedota_server.spawners.platform_place import PlatformPlace
 from fedota_server.spawners.spawning import Fault
+
+_MANY = 5
 
 
 def look_at_engine(
@@ -63,15 +66,23 @@ def _webserver(engine: Engine, place: PlatformPlace) -> Iterator[Fault]:
 
 
 def _networks(engine: Engine, place: PlatformPlace) -> Iterator[Fault]:
-    """Make a network as a problem has them: the engine may have no addresses left."""
+    """Make a network as a problem has them: there may be no addresses left."""
+    ours = {PLATFORM_LABEL: place.platform}
     name = f"{place.platform}-trial-{secrets.token_hex(4)}"
     try:
-        engine.make_network(
-            name, {PLATFORM_LABEL: place.platform}, internal=True, options=UNREACHING
-        )
+        make_bridge(engine, name, ours, place.pool, prefix=Prefix.WIDE)
         engine.remove_network(name)
+        left = place.pool.problems_left(engine.subnets(ours)) if place.pool else _MANY
     except ServerStartError as error:
         yield _fault(error)
+        return
+    if left < _MANY:
+        yield Fault(
+            f"FEDOTA_NETWORK_POOL, {place.pool and place.pool.within}, has addresses for "
+            f"{left} more running problems",
+            "Archive problems that nobody needs, or set a larger range that nothing else uses.",
+            grave=False,
+        )
 
 
 def _fault(error: ServerStartError) -> Fault:

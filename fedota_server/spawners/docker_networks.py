@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Mapping
 
+from fedota_proto.errors import NetworkOverlapError, ServerStartError
+from fedota_server.spawners.address_pool import AddressPool, Prefix, same_block
 from fedota_server.spawners.base import Role
-from fedota_server.spawners.docker_place import DockerPlace
+from fedota_server.spawners.docker_place import PLATFORM_LABEL, DockerPlace
 from fedota_server.spawners.engine import Engine
 
 # A bridge without an address of the host's: a container on an internal network would otherwise
@@ -50,14 +54,24 @@ class ProblemNetworks:
         Raises
         ------
         ServerStartError
-            The engine refuses.
+            The engine refuses one, or there are no addresses left; those that were made for it
+            before are removed.
         """
+        made: list[str] = []
         with self._making:  # the engine would make two of one name
-            for name in self.names_of(role):
-                self.make_one(engine, name, doors=name == self._doors)
+            try:
+                for name in self.names_of(role):
+                    if not engine.has_network(name, self.labels):
+                        self.make_one(engine, name, doors=name == self._doors)
+                        made.append(name)
+            except ServerStartError:
+                with contextlib.suppress(ServerStartError):
+                    for name in made:
+                        engine.remove_network(name)
+                raise
 
     def make_one(self, engine: Engine, name: str, *, doors: bool) -> None:
-        """Make a network unless it is there.
+        """Make a network that is not there.
 
         Parameters
         ----------
@@ -67,13 +81,16 @@ class ProblemNetworks:
         Raises
         ------
         ServerStartError
-            The engine refuses.
+            The engine refuses, or there are no addresses left.
         """
-        engine.make_network(
+        make_bridge(
+            engine,
             name,
-            self._place.labels,
-            internal=not doors,
+            self.labels,
+            self._place.pool,
+            prefix=Prefix.NARROW if name == self._status else Prefix.WIDE,
             options=_DOORS if doors else UNREACHING,
+            internal=not doors,
         )
 
     def connect_webserver(self, engine: Engine, role: Role) -> None:
@@ -98,3 +115,53 @@ class ProblemNetworks:
         engine.remove_network(self._status, disconnect=self._place.webserver)
         engine.remove_network(self._intra)
         engine.remove_network(self._doors)
+
+
+def make_bridge(
+    engine: Engine,
+    name: str,
+    labels: Mapping[str, str],
+    pool: AddressPool | None,
+    *,
+    prefix: Prefix,
+    options: Mapping[str, str] = UNREACHING,
+    internal: bool = True,
+) -> None:
+    """Make a network of one engine, with addresses out of a pool.
+
+    What the engine's other networks have is not known: the engine tells by refusing.
+
+    Parameters
+    ----------
+    labels
+        The platform's among them.
+    pool
+        None: the engine chooses among its own.
+    prefix
+        How large it is.
+
+    Raises
+    ------
+    ServerStartError
+        The engine refuses, or there are no addresses left.
+    """
+    if pool is None:
+        engine.make_network(name, labels, internal=internal, options=options)
+        return
+    overlapping = ""
+    with pool.choosing:
+        ours = engine.subnets({PLATFORM_LABEL: labels[PLATFORM_LABEL]})
+        for subnet in pool.candidates(prefix, ours):
+            if overlapping and same_block(subnet, overlapping):
+                continue  # most likely of the same somebody's
+            try:
+                engine.make_network(name, labels, internal=internal, options=options, subnet=subnet)
+            except NetworkOverlapError:
+                overlapping = subnet
+            else:
+                return
+    also = ", and all that are left overlap with other networks" if overlapping else ""
+    raise ServerStartError(
+        f"FEDOTA_NETWORK_POOL, {pool.within}, has no addresses left for the network {name}{also}: "
+        "archive problems that nobody needs, or set a larger range that nothing else uses."
+    )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fedota_server.spawners.address_pool import AddressPool
 from fedota_server.spawners.base import Role
 
 PLATFORM_LABEL = "io.fedota.platform"
@@ -55,6 +56,8 @@ class DockerPlace:
         Size at which a log is rotated.
     run
         Names the webserver's process, with which its jobs end.
+    pool
+        Of which networks get their addresses; None: of the engine's own pools.
     """
 
     platform: str
@@ -67,6 +70,7 @@ class DockerPlace:
     limits: Mapping[Role, ContainerLimits] = field(default_factory=dict)
     log_max_bytes: int = 8 << 20
     run: str = ""
+    pool: AddressPool | None = None
 
     def limits_of(self, role: Role) -> ContainerLimits:
         """Return what a container of this role may use."""

@@ -1,64 +1,28 @@
-"""The Docker engine, as much of it as the spawners need: the one module that knows its SDK.
+"""The Docker engine, as much of it as the spawners need.
 
-Every call blocks; callers run it in a thread. What the engine refuses is said in one sentence.
+This module and those of its base classes alone know the engine's SDK. Every call blocks; callers
+run it in a thread. What the engine refuses is said in one sentence.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
-import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import docker
 from docker import errors as docker_errors
 from docker.types import EndpointConfig, LogConfig, Mount
 
-from fedota_proto.errors import EngineAwayError, ServerStartError
 from fedota_server.spawners.container_plan import ContainerPlan, ContainerState
-from fedota_server.spawners.engine_words import refusal
+from fedota_server.spawners.engine_networks import EngineNetworks
 
-OLDEST_API = (1, 41)  # engine 20.10
-_CALL_TIMEOUT_S = 60
-_PROXY_ALONE = 502  # what the engine's proxy answers when the engine itself does not
 _STAMP = re.compile(rb"(\S+Z) ")
 
 
-class Engine:
-    """A Docker engine.
-
-    Parameters
-    ----------
-    address
-        Of its socket, as ``unix:///var/run/docker.sock``.
-
-    Raises
-    ------
-    ServerStartError
-        None answers there, or one that is too old.
-    """
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-        with self._said("reach the engine"):
-            _knock(address)
-            self._client = docker.DockerClient(
-                base_url=address, version="auto", timeout=_CALL_TIMEOUT_S
-            )
-        self._api = self._client.api
-        spoken = tuple(int(part) for part in self._api.api_version.split("."))
-        if spoken < OLDEST_API:
-            raise ServerStartError(
-                f"The Docker engine at {address} speaks version {self._api.api_version} of its "
-                f"interface; Fedota needs {'.'.join(map(str, OLDEST_API))}: install Docker 20.10 "
-                "or newer."
-            )
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._client.close()
+class Engine(EngineNetworks):
+    """A Docker engine: its images and containers, and by its base class its networks."""
 
     def image_id(self, image: str) -> str:
         """Return the identity of an image.
@@ -71,72 +35,6 @@ class Engine:
         with self._said(f"find the image {image}"):
             found: str = self._client.images.get(image).id or ""
         return found
-
-    def make_network(
-        self,
-        name: str,
-        labels: Mapping[str, str],
-        *,
-        internal: bool,
-        options: Mapping[str, str],
-        driver: str = "bridge",
-    ) -> None:
-        """Make a network unless it is there.
-
-        Parameters
-        ----------
-        driver
-            ``bridge``, or ``overlay`` for one of all nodes of a Swarm, which single containers can
-            join too.
-
-        Raises
-        ------
-        ServerStartError
-            The engine refuses, as where its address pools are used up; or the name is somebody
-            else's.
-        """
-        with self._said(f"make the network {name}"):
-            found = self._network(name)
-            if found is None:
-                self._api.create_network(
-                    name,
-                    driver=driver,
-                    internal=internal,
-                    attachable=True if driver == "overlay" else None,
-                    labels=dict(labels),
-                    options=dict(options),
-                    check_duplicate=True,
-                )
-        if found is not None and not _ours(found.get("Labels"), labels):
-            raise ServerStartError(
-                f"There is a network {name} that is not this platform's: rename or remove it."
-            )
-
-    def connect(self, network: str, container: str, aliases: Sequence[str] = ()) -> None:
-        """Connect a container to a network, unless it is."""
-        with self._said(f"connect {container} to {network}"):
-            found = self._api.inspect_container(container)
-            if network not in found["NetworkSettings"]["Networks"]:
-                self._api.connect_container_to_network(container, network, aliases=list(aliases))
-
-    def remove_network(self, name: str, *, disconnect: str = "") -> None:
-        """Remove a network, if it is there.
-
-        Parameters
-        ----------
-        disconnect
-            A container that is taken off it first.
-        """
-        with self._said(f"remove the network {name}"):
-            if disconnect:
-                with contextlib.suppress(docker_errors.NotFound, docker_errors.APIError):
-                    self._api.disconnect_container_from_network(disconnect, name)
-            try:
-                self._api.remove_network(name)
-            except docker_errors.APIError as error:
-                # A Swarm's network stays in sight of its nodes for a moment longer.
-                if "not found" not in str(error.explanation or error).lower():
-                    raise
 
     def create(self, plan: ContainerPlan) -> None:
         """Make a container; it does not run yet.
@@ -244,13 +142,6 @@ class Engine:
             found = self._api.containers(all=True, filters={"label": asked})
         return [one["Names"][0].lstrip("/") for one in found]
 
-    def networks(self, labels: Mapping[str, str]) -> list[str]:
-        """List the names of the networks with these labels."""
-        asked = [f"{name}={value}" for name, value in labels.items()]
-        with self._said("list the networks"):
-            found = self._api.networks(filters={"label": asked})
-        return [one["Name"] for one in found]
-
     def log(
         self, name: str, after: float = 0.0, *, out: bool = True, err: bool = True
     ) -> list[tuple[float, bytes]]:
@@ -274,47 +165,6 @@ class Engine:
                 return []
         lines = [stamped(line) for line in text.splitlines(keepends=True)]
         return [line for line in lines if line[0] > after]
-
-    def _network(self, name: str) -> dict[str, Any] | None:
-        try:
-            found: dict[str, Any] = self._api.inspect_network(name)
-        except docker_errors.NotFound:
-            return None
-        return found
-
-    @contextlib.contextmanager
-    def _said(self, what: str) -> Iterator[None]:
-        """Say in a sentence what the engine did not do."""
-        try:
-            yield
-        except docker_errors.ImageNotFound as error:
-            raise ServerStartError(
-                f"The Docker engine cannot {what}: build the images with `make images`, or name "
-                "others in the settings.",
-                detail=str(error),
-            ) from error
-        except (OSError, docker_errors.DockerException) as error:
-            if isinstance(error, docker_errors.APIError) and error.status_code != _PROXY_ALONE:
-                said = refusal(what, str(error.explanation or error))
-                raise ServerStartError(said, detail=repr(error)) from error
-            raise EngineAwayError(
-                f"No Docker engine answers at {self._address}: start it, or point "
-                "FEDOTA_DOCKER_HOST at its socket, and let this user reach it.",
-                detail=repr(error),
-            ) from error
-
-
-def _knock(address: str) -> None:
-    """Fail where nobody listens at a socket: the SDK would leave its own end open."""
-    scheme, _, path = address.partition("://")
-    if scheme == "unix":
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knocking:
-            knocking.settimeout(_CALL_TIMEOUT_S)
-            knocking.connect(path)
-
-
-def _ours(found: Mapping[str, str] | None, labels: Mapping[str, str]) -> bool:
-    return all((found or {}).get(name) == value for name, value in labels.items())
 
 
 def _state(found: Mapping[str, Any]) -> ContainerState:

@@ -13,10 +13,14 @@ _REMEDIES = (
     ("address already in use", _PORT),
     (
         "could not find an available",
-        "All its address pools are in use: remove networks that nobody needs, or add pools "
-        "(default-address-pools in its daemon.json).",
+        "All its address pools are in use: remove networks that nobody needs, name a range of your "
+        "own in FEDOTA_NETWORK_POOL, or add pools (default-address-pools in its daemon.json).",
     ),
-    ("pool overlaps", "Another network has these addresses: remove that one."),
+    (
+        "overlap",
+        "Another network has these addresses: remove that one, or name another range in "
+        "FEDOTA_NETWORK_POOL.",
+    ),
     (
         "bind source path does not exist",
         "The platform's folder must have the same path for the engine and for the webserver: "

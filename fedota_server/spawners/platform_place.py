@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fedota_server.problem_folder import ProblemFolder
+from fedota_server.spawners.address_pool import AddressPool
 from fedota_server.spawners.base import Role
 from fedota_server.spawners.docker_place import ContainerLimits, DockerPlace
 
@@ -29,6 +30,8 @@ class PlatformPlace:
         ``uid:gid`` that the containers run as, which the platform's files belong to.
     publish_on
         Address of the host that selectors' ports are published on.
+    pool
+        Of which problems' networks get their addresses; None: of the engine's own pools.
     run
         Names this process among those that ran the platform.
     """
@@ -39,6 +42,7 @@ class PlatformPlace:
     limits: Mapping[Role, ContainerLimits]
     user: str
     publish_on: str
+    pool: AddressPool | None = None
     run: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
@@ -58,4 +62,5 @@ class PlatformPlace:
             webserver=self.webserver,
             limits=self.limits,
             run=self.run,
+            pool=self.pool,
         )

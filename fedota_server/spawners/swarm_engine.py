@@ -133,12 +133,12 @@ class SwarmEngine(Engine):
     def make_overlay(
         self, name: str, labels: Mapping[str, str], *, internal: bool, encrypted: bool
     ) -> None:
-        """Make a network of all nodes, which containers of this one can join, unless it is there.
+        """Make a network of all nodes, which containers of this one can join.
 
         Raises
         ------
         ServerStartError
-            The engine refuses; or the name is somebody else's.
+            The engine refuses.
         """
         options = {"encrypted": "true"} if encrypted else {}
         self.make_network(name, labels, internal=internal, options=options, driver="overlay")

@@ -8,6 +8,8 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from fedota_proto.errors import UsageError
+from fedota_server.spawners.address_pool import AddressPool
 from fedota_server.spawners.platform_place import SOCKET
 from fedota_server.webserver.swarm_settings import SwarmSettings
 
@@ -38,6 +40,11 @@ class ContainerSettings(SwarmSettings):
         default="",
         description="Address of the host on which selectors' ports are published; empty: all of "
         "them, or loopback alone where FEDOTA_PUBLIC_HOST is.",
+    )
+    network_pool: str = Field(
+        default="10.210.0.0/16",
+        description="Addresses for the networks of problems' containers, as 10.210.0.0/16, which "
+        "nothing else uses; empty: of the engine's own pools.",
     )
     coordinator_image: str = Field(
         default="fedota/coordinator:latest",
@@ -79,6 +86,15 @@ class ContainerSettings(SwarmSettings):
         le=8192,
         description="Processes and threads that any container of the platform may have.",
     )
+
+    @field_validator("network_pool")
+    @classmethod
+    def _a_range(cls, text: str) -> str:
+        try:
+            AddressPool.parse(text)
+        except UsageError as error:
+            raise PydanticCustomError("range", "{why}", {"why": error.public_message}) from None
+        return text
 
     @field_validator("publish_on")
     @classmethod

@@ -40,6 +40,7 @@ HTTP_STATUS: Mapping[type[FedotaError], int] = {
     errors.InternalError: 500,
     errors.ServerStartError: 502,
     errors.EngineAwayError: 502,
+    errors.NetworkOverlapError: 502,
     errors.UnreachableError: 502,
     errors.DatabaseError: 503,
 }

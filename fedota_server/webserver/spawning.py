@@ -6,6 +6,7 @@ import os
 
 from fedota_proto.errors import UsageError
 from fedota_server.ports import EVERYWHERE, LOOPBACK, is_loopback
+from fedota_server.spawners.address_pool import AddressPool
 from fedota_server.spawners.base import Role
 from fedota_server.spawners.docker_place import ContainerLimits
 from fedota_server.spawners.docker_spawning import DockerSpawning
@@ -70,6 +71,7 @@ def platform_place(settings: WebserverSettings) -> PlatformPlace:
         },
         user=f"{os.geteuid()}:{os.getegid()}",
         publish_on=settings.publish_on or everywhere,
+        pool=AddressPool.parse(settings.network_pool),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import ipaddress
 import os
 import tarfile
 import uuid
@@ -14,12 +15,15 @@ import pytest
 from docker.errors import DockerException
 
 from fedota_proto.errors import ServerStartError
+from fedota_server.spawners.address_pool import AddressPool
 from fedota_server.spawners.base import Role
 from fedota_server.spawners.docker_place import DockerPlace
 from fedota_server.spawners.engine import Engine
 
 SOCKET = "unix:///var/run/docker.sock"
 PLATFORM = "fedota-test"
+# Beside that of platforms by compose, which other tests have.
+POOL = AddressPool(ipaddress.IPv4Network("10.213.0.0/18"))
 BASE = "python:3.11-slim"
 _PROGRAM = Path(__file__).parents[1] / "contract" / "scripted_program.py"
 _DOCKERFILE = f"""FROM {BASE}
@@ -78,8 +82,14 @@ def scripted_image(engine: Engine) -> str:
     return tag
 
 
-def docker_place(logs: Path, image: str) -> DockerPlace:
-    """Return a place for a problem of its own."""
+def docker_place(logs: Path, image: str, pool: AddressPool | None = None) -> DockerPlace:
+    """Return a place for a problem of its own.
+
+    Parameters
+    ----------
+    pool
+        Of which its networks get their addresses; `POOL` unless told.
+    """
     return DockerPlace(
         platform=PLATFORM,
         problem_id=uuid.uuid4().hex[:12],
@@ -89,4 +99,5 @@ def docker_place(logs: Path, image: str) -> DockerPlace:
         # The engine keeps lines of two streams in the order in which it reads them, each wrapped in
         # JSON: what says that a server is ready may come before all else, and must be kept.
         log_max_bytes=1 << 20,
+        pool=pool or POOL,
     )

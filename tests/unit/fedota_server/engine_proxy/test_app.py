@@ -10,7 +10,8 @@ import pytest
 import pytest_asyncio
 
 from fedota_server.engine_proxy.app import EngineProxy
-from fedota_server.engine_proxy.rules import EngineRules, Limits
+from fedota_server.engine_proxy.parts import Limits
+from fedota_server.engine_proxy.rules import EngineRules
 from fedota_server.engine_proxy.swarm_rules import SwarmRules
 
 OURS = {"io.fedota.platform": "fedota"}

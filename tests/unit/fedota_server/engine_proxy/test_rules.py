@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from fedota_proto.errors import ForbiddenError
-from fedota_server.engine_proxy.rules import EngineRules, Limits
+from fedota_server.engine_proxy.parts import Limits
+from fedota_server.engine_proxy.rules import EngineRules
+from fedota_server.spawners.address_pool import AddressPool
 
 LABELS = {"io.fedota.platform": "fedota", "io.fedota.problem": "0123456789ab"}
 FOLDER = "/srv/fedota"
@@ -61,7 +63,8 @@ NETWORK: dict[str, Any] = {
 
 def rules(real_path: Callable[[str], str] = lambda path: path) -> EngineRules:
     images = frozenset({"fedota/coordinator:latest", "fedota/selector:latest"})
-    return EngineRules(Limits("fedota", images, FOLDER, (20_000, 20_999), real_path))
+    pool = AddressPool.parse("10.210.0.0/16")
+    return EngineRules(Limits("fedota", images, FOLDER, (20_000, 20_999), real_path, pool))
 
 
 def create(body: Any, name: str = "fedota-0123456789ab-selector-1") -> Any:
@@ -364,7 +367,16 @@ def test_a_mount_through_a_link_or_of_nothing_is_refused(real: str) -> None:
         ("Options", {"com.docker.network.bridge.inhibit_ipv4": "maybe"}),
         ("Options", {"parent": "eth0"}),
         ("IPAM", {"Driver": "other"}),
-        ("IPAM", {"Config": [{"Subnet": "10.1.0.0/24", "Gateway": "10.1.0.1"}]}),
+        ("IPAM", {"Driver": "default", "Options": {"a": "b"}}),
+        ("IPAM", {"Config": [{"Subnet": "10.210.0.0/25", "Gateway": "10.210.0.1"}]}),
+        ("IPAM", {"Config": [{"Subnet": "10.210.0.0/25", "IPRange": "10.210.0.0/28"}]}),
+        ("IPAM", {"Config": [{"Subnet": "10.210.0.0/25", "AuxiliaryAddresses": {"a": "x"}}]}),
+        ("IPAM", {"Config": [{"Subnet": "10.210.0.0/25"}, {"Subnet": "10.210.0.128/25"}]}),
+        ("IPAM", {"Config": [{"Subnet": "10.211.0.0/25"}]}),
+        ("IPAM", {"Config": [{"Subnet": "10.210.0.0/24"}]}),
+        ("IPAM", {"Config": [{"Subnet": "0.0.0.0/0"}]}),
+        ("IPAM", {"Config": [{"Subnet": 7}]}),
+        ("IPAM", {"Config": "10.210.0.0/25"}),
         ("Ingress", True),
         ("ConfigFrom", {"Network": "x"}),
         ("Attachable", True),
@@ -373,6 +385,17 @@ def test_a_mount_through_a_link_or_of_nothing_is_refused(real: str) -> None:
 def test_a_network_that_could_do_more_is_refused(place: str, value: Any) -> None:
     with pytest.raises(ForbiddenError):
         rules().judge("POST", "/networks/create", {}, changed(NETWORK, place, value))
+
+
+@pytest.mark.parametrize("subnet", ["10.210.0.0/25", "10.210.255.248/29"])
+def test_a_network_of_the_platforms_pool_passes(subnet: str) -> None:
+    asked: Any = {"Driver": "default", "Config": [{"Subnet": subnet, "IPRange": None}]}
+    wanted = changed(NETWORK, "IPAM", asked)
+    rules().judge("POST", "/networks/create", {}, wanted)
+    without_pool = EngineRules(Limits("fedota", frozenset(), FOLDER, (1, 2), str))
+    without_pool.judge("POST", "/networks/create", {}, NETWORK)
+    with pytest.raises(ForbiddenError, match="FEDOTA_NETWORK_POOL"):
+        without_pool.judge("POST", "/networks/create", {}, wanted)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fedota_proto.errors import ForbiddenError
-from fedota_server.engine_proxy.rules import EngineRules, Judgement, Limits
+from fedota_server.engine_proxy.parts import Limits
 from fedota_server.engine_proxy.swarm_rules import SwarmRules
 from fedota_server.spawners.container_plan import ContainerPlan
 from fedota_server.spawners.swarm_plan import Carried, ServicePlan, service_body

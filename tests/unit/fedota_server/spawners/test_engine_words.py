@@ -20,7 +20,7 @@ SAID = [
         "assign to the network",
         "default-address-pools",
     ),
-    ("Pool overlaps with other one on this address space", "remove that one"),
+    ("Pool overlaps with other one on this address space", "FEDOTA_NETWORK_POOL"),
     ("invalid mount config for type: bind source path does not exist: /srv", "same path"),
     ('Conflict. The container name "/x" is already in use by container "y".', "rename it"),
     ("The engine's proxy refuses fedota-x, which is not this platform's.", "rename or remove"),

@@ -64,6 +64,9 @@ class OneService:
     def nodes(self) -> list[Node]:
         return [Node(HOME, "here", ready=True, active=True, address="192.0.2.7")]
 
+    def has_network(self, *_: object) -> bool:
+        return False
+
     def make_overlay(self, *_: object, **__: object) -> None:
         pass
 

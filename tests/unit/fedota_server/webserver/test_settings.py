@@ -88,6 +88,7 @@ def test_a_page_that_others_reach_is_never_in_clear(host: str) -> None:
         ({"web_port": 0}, "FEDOTA_WEB_PORT: "),
         ({"spawner": "magic"}, "FEDOTA_SPAWNER: "),
         ({"publish_on": "everywhere"}, "FEDOTA_PUBLISH_ON: it is an address of this host"),
+        ({"network_pool": "10.0.0.0/24"}, "FEDOTA_NETWORK_POOL: 10.0.0.0/24 is no range of a size"),
         ({"platform": "My_Platform"}, "FEDOTA_PLATFORM: "),
         ({"docker_host": "/var/run/docker.sock"}, "FEDOTA_DOCKER_HOST: "),
         ({"registration": "public"}, "FEDOTA_REGISTRATION: "),

@@ -84,6 +84,13 @@ def test_a_trial_on_one_machine_publishes_on_loopback(
     assert platform_place(settings(tmp_path, **given)).publish_on == expected
 
 
+def test_networks_get_their_addresses_of_a_range_unless_none_is_named(tmp_path: Path) -> None:
+    pool = platform_place(settings(tmp_path)).of_problem(ProblemFolder(tmp_path / "a")).pool
+    assert pool is not None
+    assert str(pool.within) == "10.210.0.0/16"
+    assert platform_place(settings(tmp_path, network_pool="")).pool is None
+
+
 def test_root_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     with pytest.raises(UsageError, match="another user than root"):
