@@ -12,6 +12,7 @@ import pytest
 
 from fedota_proto.errors import ForbiddenError
 from fedota_server.engine_proxy.parts import Limits
+from fedota_server.engine_proxy.rules import EngineRules, Judgement
 from fedota_server.engine_proxy.swarm_rules import SwarmRules
 from fedota_server.spawners.container_plan import ContainerPlan
 from fedota_server.spawners.swarm_plan import Carried, ServicePlan, service_body
