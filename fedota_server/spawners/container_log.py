@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from fedota_server.spawners.base import LineListener
 from fedota_server.spawners.rotating_log import RotatingLog
 
@@ -26,6 +29,48 @@ class LogCopy:
     def after(self) -> float:
         """Moment of the newest line that was copied."""
         return self._after
+
+
+class ServerLogs:
+    """The logs of a problem's servers, copied from their containers; every method blocks.
+
+    Parameters
+    ----------
+    folder
+        Where they are.
+    max_bytes
+        Size at which one is rotated.
+    read
+        Returns the lines that a server's container wrote after a moment, each with its own.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        max_bytes: int,
+        read: Callable[[str, float], list[tuple[float, bytes]]],
+    ) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._read = read
+        self._copies: dict[str, LogCopy] = {}
+
+    def path(self, name: str) -> Path:
+        """Name a server's log."""
+        return self._folder / f"{name}.log"
+
+    def copy(self, name: str) -> None:
+        """Copy what a server wrote since the last time to the log that pages read."""
+        copy = self._copies.get(name)
+        if copy is None:
+            log = RotatingLog(self.path(name), max_bytes=self._max_bytes)
+            copy = self._copies[name] = LogCopy(log)
+        copy.take(self._read(name, copy.after))
+
+    def close(self) -> None:
+        """Close them."""
+        for copy in self._copies.values():
+            copy.log.close()
 
 
 class JobLines:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
-import secrets
 import signal
 import threading
-import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TypeVar
 
 from fedota_proto.errors import ServerStartError
@@ -21,24 +17,16 @@ from fedota_server.spawners.base import (
     LineListener,
     ServerSpec,
     Spawner,
-    StoppedBy,
 )
-from fedota_server.spawners.container_log import JobLines, LogCopy
-from fedota_server.spawners.container_plan import ContainerPlan, ContainerState
+from fedota_server.spawners.container_log import ServerLogs
+from fedota_server.spawners.container_plan import ContainerState
+from fedota_server.spawners.docker_jobs import DockerJobs
 from fedota_server.spawners.docker_networks import ProblemNetworks
-from fedota_server.spawners.docker_place import (
-    JOB_LABEL,
-    RUN_LABEL,
-    SERVER_LABEL,
-    SPEC_LABEL,
-    DockerPlace,
-)
+from fedota_server.spawners.docker_place import SPEC_LABEL, DockerPlace
 from fedota_server.spawners.engine import Engine
 from fedota_server.spawners.environment import container_environment
 from fedota_server.spawners.log_file import last_lines
-from fedota_server.spawners.mounts import mounts
-from fedota_server.spawners.rotating_log import RotatingLog
-from fedota_server.spawners.server_container import fingerprint, published_port, ready_address
+from fedota_server.spawners.server_container import fingerprint, ready_address, server_plan
 from fedota_server.spawners.start_failure import (
     being_stopped,
     ended_early,
@@ -90,9 +78,14 @@ class DockerSpawner(Spawner):
         self._opened: Engine | None = None
         self._opening = threading.Lock()
         self._networks = ProblemNetworks(place)
+        self._jobs = DockerJobs(lambda: self._engine, place, self._environ)
         self._place = place
         self._starting: set[str] = set()
-        self._followers: dict[str, LogCopy] = {}
+        self._logs = ServerLogs(
+            place.logs,
+            place.log_max_bytes,
+            lambda name, after: self._engine.log(self._container(name), after),
+        )
         self._closed = False
 
     async def start(self, spec: ServerSpec) -> str:
@@ -106,7 +99,7 @@ class DockerSpawner(Spawner):
             state = await self._state(spec.name)
             if state is not None and state.running:
                 raise runs_already(spec.name)
-            await self._copy_log(spec.name)
+            await asyncio.to_thread(self._logs.copy, spec.name)
             await self._call(self._make, spec)
             return await self._until_ready(spec)
         finally:
@@ -139,7 +132,7 @@ class DockerSpawner(Spawner):
             elif state is None:
                 return 0
             else:
-                await self._copy_log(name)
+                await asyncio.to_thread(self._logs.copy, name)
                 code = None if state.running else state.exit_code
             left_s = ends_at - loop.time()
             if code is not None or left_s <= 0:
@@ -152,22 +145,14 @@ class DockerSpawner(Spawner):
 
     async def logs(self, name: str, lines: int = 200) -> str:
         """Return a server's newest log lines; see `Spawner.logs`."""
-        await self._copy_log(name)
-        return await asyncio.to_thread(last_lines, self._log_path(name), lines)
+        await asyncio.to_thread(self._logs.copy, name)
+        return await asyncio.to_thread(last_lines, self._logs.path(name), lines)
 
     async def run_job(self, spec: JobSpec, on_line: LineListener | None = None) -> JobResult:
         """Run a job under its limits, without a network; see `Spawner.run_job`."""
         if self._closed:
             raise being_stopped(spec.name)
-        name = f"{self._place.prefix}-{spec.name}-{secrets.token_hex(4)}"
-        making = asyncio.ensure_future(self._call(self._make_job, name, spec))
-        try:
-            await asyncio.shield(making)
-            return await self._until_limit(name, spec, on_line)
-        finally:
-            with contextlib.suppress(ServerStartError):
-                await asyncio.wait((making,))
-                await self._call(self._engine.remove, name)
+        return await self._jobs.run(spec, on_line)
 
     async def close(self, grace_s: float = 10.0) -> None:
         """Stop everything; see `Spawner.close`. Containers and networks are removed."""
@@ -180,14 +165,14 @@ class DockerSpawner(Spawner):
         servers = [name.removeprefix(f"{self._place.prefix}-") for name in names]
         await asyncio.gather(*(self._end(name, grace_s) for name in servers))
         for name in servers:
-            await self._copy_log(name)
+            await asyncio.to_thread(self._logs.copy, name)
         await self._call(self._remove_everything, names)
-        self._close_logs()
+        self._logs.close()
 
     async def release(self) -> None:
         """Let go of the servers; see `Spawner.release`."""
         self._closed = True
-        self._close_logs()
+        self._logs.close()
 
     @property
     def _engine(self) -> Engine:
@@ -211,8 +196,15 @@ class DockerSpawner(Spawner):
         self._networks.make(self._engine, spec.role)
         name = self._container(spec.name)
         self._remove_old(name)
-        plan = self._server_plan(spec)
-        self._engine.create(plan)
+        self._engine.create(
+            server_plan(
+                spec,
+                self._place,
+                networks=self._networks.names_of(spec.role),
+                told=self._told(spec),
+                fingerprint=self._fingerprint(spec),
+            )
+        )
         try:
             self._networks.connect_webserver(self._engine, spec.role)
             self._engine.start(name)
@@ -231,81 +223,6 @@ class DockerSpawner(Spawner):
             )
         self._engine.remove(name)
 
-    def _server_plan(self, spec: ServerSpec) -> ContainerPlan:
-        place, limits = self._place, self._place.limits_of(spec.role)
-        port = published_port(spec)
-        reads, writes = mounts(spec.reads, spec.writes)
-        return ContainerPlan(
-            name=self._container(spec.name),
-            image=place.images[spec.role],
-            labels={
-                **place.labels,
-                SERVER_LABEL: spec.name,
-                SPEC_LABEL: self._fingerprint(spec),
-            },
-            command=(),
-            environment=self._told(spec),
-            user=place.user,
-            networks=dict.fromkeys(self._networks.names_of(spec.role), (spec.name,)),
-            publish=(port,) if port else (),
-            publish_on=place.publish_on,
-            reads=reads,
-            writes=writes,
-            memory_bytes=limits.memory_bytes,
-            cpus=limits.cpus,
-            pids=limits.pids,
-            log_bytes=place.log_max_bytes,
-        )
-
-    def _make_job(self, name: str, spec: JobSpec) -> None:
-        place, limits = self._place, self._place.limits_of(spec.role)
-        reads, writes = mounts(spec.reads, spec.writes)
-        self._engine.create(
-            ContainerPlan(
-                name=name,
-                image=place.images[spec.role],
-                labels={**place.labels, JOB_LABEL: spec.name, RUN_LABEL: place.run},
-                command=spec.arguments,
-                environment=self._told(spec),
-                user=place.user,
-                reads=reads,
-                writes=writes,
-                memory_bytes=spec.memory_limit_bytes or limits.memory_bytes,
-                cpus=limits.cpus,
-                pids=limits.pids,
-                scratch_bytes=1 << 30,
-                log_bytes=place.log_max_bytes,
-            )
-        )
-        self._engine.start(name)
-
-    async def _until_limit(
-        self, name: str, spec: JobSpec, on_line: LineListener | None
-    ) -> JobResult:
-        ends_at = time.monotonic() + spec.time_limit_s
-        heard = JobLines(on_line)
-        stopped_by = StoppedBy.NOTHING
-        while True:
-            state = await self._call(lambda: self._engine.state(name))
-            heard.take(await self._call(self._job_lines, name, heard.after))
-            if state is None or not state.running:
-                break
-            if time.monotonic() >= ends_at:
-                stopped_by = StoppedBy.TIME
-                await self._call(self._engine.signal, name, signal.SIGKILL)
-            await asyncio.sleep(_LOOK_S)
-        if stopped_by is StoppedBy.NOTHING and state is not None and state.out_of_memory:
-            stopped_by = StoppedBy.MEMORY
-        log = b"".join(line for _, line in await self._call(self._job_log, name))
-        exit_code = -signal.SIGKILL if state is None else state.exit_code
-        return JobResult(exit_code, log[-_JOB_TAIL_BYTES:].decode(errors="replace"), stopped_by)
-
-    def _job_lines(self, name: str, after: float) -> list[tuple[float, bytes]]:
-        return self._engine.log(name, after, err=False)
-
-    def _job_log(self, name: str) -> list[tuple[float, bytes]]:
-        return self._engine.log(name, out=False)
-
     async def _until_ready(self, spec: ServerSpec) -> str:
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + spec.ready_timeout_s
@@ -314,7 +231,7 @@ class DockerSpawner(Spawner):
             while loop.time() < ends_at:
                 state = await self._state(spec.name)
                 said = await self._call(lambda: self._engine.log(name))
-                await self._copy_log(spec.name)
+                await asyncio.to_thread(self._logs.copy, spec.name)
                 if state is None or not state.running:
                     code = state.exit_code if state else -signal.SIGKILL
                     raise self._failure(spec, ended_early(code), said)
@@ -334,7 +251,7 @@ class DockerSpawner(Spawner):
         self, spec: ServerSpec, said: str, log: list[tuple[float, bytes]]
     ) -> ServerStartError:
         tail = b"".join(line for _, line in log)[-_JOB_TAIL_BYTES:].decode(errors="replace")
-        return start_failure(spec.name, said, tail, self._log_path(spec.name))
+        return start_failure(spec.name, said, tail, self._logs.path(spec.name))
 
     async def _end(self, name: str, grace_s: float) -> int:
         container = self._container(name)
@@ -351,7 +268,7 @@ class DockerSpawner(Spawner):
             raise ServerStartError(
                 f"The container {container} cannot be killed: look at the Docker engine's log."
             )
-        await self._copy_log(name)
+        await asyncio.to_thread(self._logs.copy, name)
         return state.exit_code
 
     async def _until_ended(self, name: str, wait_s: float) -> ContainerState | None:
@@ -371,28 +288,10 @@ class DockerSpawner(Spawner):
     def _container(self, name: str) -> str:
         return f"{self._place.prefix}-{name}"
 
-    def _told(self, spec: ServerSpec | JobSpec) -> dict[str, str]:
+    def _told(self, spec: ServerSpec) -> dict[str, str]:
         return container_environment(self._environ, spec.role, spec.settings)
 
     def _fingerprint(self, spec: ServerSpec) -> str:
         """Name what a server is."""
         image = self._engine.image_id(self._place.images[spec.role])
         return fingerprint(spec, self._place, image, self._told(spec))
-
-    async def _copy_log(self, name: str) -> None:
-        """Copy what a server wrote since the last time to the log that pages read."""
-        await self._call(self._copy, name)
-
-    def _copy(self, name: str) -> None:
-        follower = self._followers.get(name)
-        if follower is None:
-            log = RotatingLog(self._log_path(name), max_bytes=self._place.log_max_bytes)
-            follower = self._followers[name] = LogCopy(log)
-        follower.take(self._engine.log(self._container(name), follower.after))
-
-    def _close_logs(self) -> None:
-        for follower in self._followers.values():
-            follower.log.close()
-
-    def _log_path(self, name: str) -> Path:
-        return self._place.logs / f"{name}.log"

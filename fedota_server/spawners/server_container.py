@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from fedota_server.spawners.base import Role, ServerSpec
-from fedota_server.spawners.docker_place import DockerPlace
+from fedota_server.spawners.container_plan import ContainerPlan
+from fedota_server.spawners.docker_place import SERVER_LABEL, SPEC_LABEL, DockerPlace
+from fedota_server.spawners.mounts import mounts
 
 _READY = re.compile(rb"ready (\S+:\d+)\s*")
 
@@ -55,3 +57,45 @@ def fingerprint(
         **more,
     }
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+def server_plan(
+    spec: ServerSpec,
+    place: DockerPlace,
+    *,
+    networks: Sequence[str],
+    told: Mapping[str, str],
+    fingerprint: str,
+) -> ContainerPlan:
+    """Plan the container of a server on one engine.
+
+    Parameters
+    ----------
+    spec, place
+        The server's.
+    networks
+        Those that it is on, the one that publishes its port first.
+    told
+        Its whole environment.
+    fingerprint
+        By which a later webserver knows what it is.
+    """
+    limits, port = place.limits_of(spec.role), published_port(spec)
+    reads, writes = mounts(spec.reads, spec.writes)
+    return ContainerPlan(
+        name=f"{place.prefix}-{spec.name}",
+        image=place.images[spec.role],
+        labels={**place.labels, SERVER_LABEL: spec.name, SPEC_LABEL: fingerprint},
+        command=(),
+        environment=told,
+        user=place.user,
+        networks=dict.fromkeys(networks, (spec.name,)),
+        publish=(port,) if port else (),
+        publish_on=place.publish_on,
+        reads=reads,
+        writes=writes,
+        memory_bytes=limits.memory_bytes,
+        cpus=limits.cpus,
+        pids=limits.pids,
+        log_bytes=place.log_max_bytes,
+    )
