@@ -98,7 +98,7 @@ class Steps:
         return self._step("evaluate", tensors)
 
     def prediction(self, inputs: Sequence[Values]) -> Any:
-        """Return the step of a prediction: takes a batch of inputs, returns the outputs."""
+        """Return the step of a prediction: takes a batch of inputs, returns outputs in order."""
         return self._step("predict", inputs)
 
     def results(self) -> dict[str, float]:
@@ -176,7 +176,9 @@ class Steps:
 
     def _predict(self, *batch: Any) -> Any:
         self.refresh_normalizations()
-        return self._model(_structured(batch, self._inputs, self._input_structure), training=False)
+        said = self._model(_structured(batch, self._inputs, self._input_structure), training=False)
+        # TensorFlow flattens a dict in the order of its keys, which need not be the model's.
+        return [said[one.name] for one in self._outputs] if isinstance(said, dict) else said
 
     def _update_metrics(self, x: Any, y: Any, predictions: Any, loss: Any) -> None:
         tracker = next(metric for metric in self._model.metrics if metric.name == "loss")

@@ -49,7 +49,8 @@ def number_columns(
     targets
         Names of the targets; they name the columns where there are as many.
     names
-        Of the outputs, for all other columns.
+        Of the outputs, for all other columns; where they are the targets' names, their order
+        counts.
 
     Returns
     -------
@@ -59,10 +60,11 @@ def number_columns(
     flat = [one.reshape(len(one), -1).astype(np.float64) for one in outputs]
     columns = [column for one in flat for column in one.T]
     if len(columns) == len(targets):
-        return [f"prediction {name}" for name in targets], columns
-    said = [
+        said = names if sorted(names) == sorted(targets) else targets
+        return [f"prediction {name}" for name in said], columns
+    parts = [
         f"output {name} {place}" if one.shape[1] > 1 else f"output {name}"
         for name, one in zip(names, flat, strict=True)
         for place in range(one.shape[1])
     ]
-    return said, columns
+    return parts, columns
