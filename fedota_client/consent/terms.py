@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fedota_client.shared_metrics import ShareMetrics
+from fedota_proto.data_format import DataFormat, ImagesFormat
 from fedota_proto.invite import Invite
 from fedota_proto.manifest import Manifest
 from fedota_proto.model_config import LayerSummary
@@ -147,12 +148,13 @@ def _lasts(rounds_wanted: int, rounds: int) -> str:
     return f"Every round that admits this client, {until} or you stop it (Ctrl-C)."
 
 
-_DATA_WORDS = {
-    "table": "the tables in",
-    "images": "the pictures in",
-    "text": "the texts in",
-    "arrays": "the arrays in",
-}
+_DATA_WORDS = {"table": "tables", "images": "pictures", "text": "texts", "arrays": "arrays"}
+
+
+def _data_words(data: DataFormat) -> str:
+    if isinstance(data, ImagesFormat) and data.targets:
+        return "the pictures and their labels in"
+    return f"the {_DATA_WORDS[data.kind]} in"
 
 
 def keras_terms(
@@ -180,7 +182,7 @@ def keras_terms(
     """
     spec = problem.strategy.spec
     evaluates = choices.evaluates and choices.share is not ShareMetrics.NONE
-    where = f"{_DATA_WORDS.get(problem.data.kind, 'the data in')} {choices.data}"
+    where = f"{_data_words(problem.data)} {choices.data}"
     runs = [
         runs_words(problem.training, where),
         holdout_words(problem.training, evaluates=evaluates),

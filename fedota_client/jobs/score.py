@@ -49,8 +49,8 @@ def main(arguments: Sequence[str]) -> int:
         type=Path,
         action="append",
         default=[],
-        help="a folder of data, one file of it, or a zip of a folder for each class, any number of "
-        "times; default: fake data",
+        help="a folder of data, one file of it, or a zip of a folder of pictures or texts, any "
+        "number of times; default: fake data",
     )
     parser.add_argument("--out", type=Path, required=True, help="JSON file for the result")
     given = parser.parse_args(arguments)

@@ -3,7 +3,7 @@
 ::
 
     kind = "table"     rows of declared columns, in CSV or Parquet files
-    kind = "images"    a folder of PNG or JPEG files for each class
+    kind = "images"    a folder of PNG or JPEG files for each class, or such files and their labels
     kind = "text"      a folder of text files for each class
     kind = "arrays"    .npz files of named arrays
 
@@ -11,12 +11,12 @@ A text in one cell of a table is a column of type ``text``.
 """
 
 from fedota_proto.data_format.arrays import ARRAY_DTYPES, ArraysFormat, DeclaredArray
-from fedota_proto.data_format.columns import COLUMN_TYPES, Column, ColumnType
+from fedota_proto.data_format.columns import COLUMN_TYPES, COLUMNS_MAX, Column, ColumnType
 from fedota_proto.data_format.common import CLASSES_MAX, EXAMPLES_MAX
 from fedota_proto.data_format.format_file import FormatFile, read_format_file
 from fedota_proto.data_format.images import ImagesFormat
 from fedota_proto.data_format.reading import KINDS, DataFormat, read_data_format
-from fedota_proto.data_format.table import COLUMNS_MAX, TableFormat
+from fedota_proto.data_format.table import TableFormat
 from fedota_proto.data_format.text import TextFormat
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""One column of a table, as the setter declares it."""
+"""The columns of a table, as the setter declares them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from fedota_proto.toml_reader import Mistakes, TableReader, is_number, shown
 ColumnType = Literal["number", "integer", "category", "boolean", "text"]
 COLUMN_TYPES: tuple[ColumnType, ...] = ("number", "integer", "category", "boolean", "text")
 TEXT_LONGEST = 10_000_000
+COLUMNS_MAX = 10_000
 PATTERN_LONGEST = 500
 # Patterns are matched by RE2, in time that is linear in the cell: a pattern comes from somebody
 # else. It knows neither of these.
@@ -74,26 +75,51 @@ class Column:
         return tuple(v if isinstance(v, str) else f"{v:g}" for v in self.allowed)
 
 
-def read_column(row: Mapping[str, object], place: str, mistakes: Mistakes) -> Column:
-    """Read one ``[[data.columns]]``.
+def read_columns(reader: TableReader, key: str) -> tuple[list[Column], bool]:
+    """Read the columns of ``[[data.KEY]]``, no two of which bear the same name.
 
     Parameters
     ----------
-    row
-        The table as tomllib read it.
-    place
-        How it is called in mistakes until its name is known.
-    mistakes
-        Where to note them.
+    reader
+        Of the section ``[data]``; every mistake is noted there.
+    key
+        ``columns`` or ``targets``.
 
     Returns
     -------
-    Column
-        Not to be used if there was a mistake.
+    list of Column, bool
+        Not to be used if there was a mistake; and whether each is a table, so that what they are
+        together can be judged.
     """
+    mistakes = reader.mistakes
+    rows = reader.list_of_values(key)
+    columns: list[Column] = []
+    places: dict[str, str] = {}
+    if len(rows) > COLUMNS_MAX:
+        reader.wrong(key, f"has {len(rows)} columns, at most {COLUMNS_MAX} are allowed")
+        return [], False
+    all_tables = True
+    for number, row in enumerate(rows, start=1):
+        place = f"[[data.{key}]] number {number}"
+        if not isinstance(row, dict):
+            mistakes.add(place, f"must be a table with name and type, not {shown(row)}")
+            all_tables = False
+            continue
+        column = _read_column(row, key, place, mistakes)
+        if column.name in places:
+            mistakes.add(
+                f"{place} name", f"{shown(column.name)} is also the name of {places[column.name]}"
+            )
+        elif column.name:
+            places[column.name] = f"number {number}"
+        columns.append(column)
+    return columns, all_tables
+
+
+def _read_column(row: Mapping[str, object], key: str, place: str, mistakes: Mistakes) -> Column:
     name = row.get("name")
     if isinstance(name, str) and name.strip():
-        place = f"[[data.columns]] {shown(name)}"
+        place = f"[[data.{key}]] {shown(name)}"
     reader = TableReader(row, place, mistakes)
     column_name = reader.text("name")
     if reader.fine("name") and column_name != column_name.strip():

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from fedota_proto.data_format.columns import Column
+from fedota_proto.data_format.columns import COLUMN_TYPES, Column, read_columns
 from fedota_proto.data_format.common import read_classes, read_minimum_examples
 from fedota_proto.data_format.table import TableFormat
-from fedota_proto.toml_reader import TableReader
+from fedota_proto.toml_reader import TableReader, shown
 
 SIDE_MAX = 4_096
 CHANNELS = (1, 3, 4)
@@ -98,11 +98,53 @@ def read_images_format(reader: TableReader) -> ImagesFormat:
         Not to be used if there was a mistake.
     """
     minimum_examples = read_minimum_examples(reader)
-    classes = read_classes(reader)
+    classes, targets = _read_what_is_predicted(reader)
     height = reader.integer("height", minimum=1, maximum=SIDE_MAX)
     width = reader.integer("width", minimum=1, maximum=SIDE_MAX)
     channels = reader.integer("channels", minimum=1, maximum=4, default=3)
     if reader.fine("channels") and channels not in CHANNELS:
         reader.wrong("channels", "must be 1 (grey), 3 (colour) or 4 (with transparency), not 2")
     resize = reader.flag("resize", default=False)
-    return ImagesFormat(minimum_examples, classes, height, width, channels, resize)
+    return ImagesFormat(minimum_examples, classes, height, width, channels, resize, targets)
+
+
+def _read_what_is_predicted(reader: TableReader) -> tuple[tuple[str, ...], tuple[Column, ...]]:
+    """Read the classes, which are folders, or the targets, which are columns of the labels."""
+    columns, all_tables = read_columns(reader, "targets")
+    if not reader.given("targets"):
+        if reader.given("classes"):
+            return read_classes(reader), ()
+        reader.list_of_values("classes")
+        reader.wrong(
+            "classes",
+            'is missing; list the folders, as ["cat", "dog"], or write one [[data.targets]] for '
+            "each column of a file of labels",
+        )
+        return (), ()
+    if reader.given("classes"):
+        reader.list_of_values("classes")
+        reader.wrong(
+            "targets",
+            "and classes are both there; keep classes if each picture's folder is its class, "
+            "targets if a file of labels says what is predicted",
+        )
+    elif not columns and all_tables and reader.fine("targets"):
+        reader.wrong("targets", "is empty; write one [[data.targets]] for each column")
+    for column in columns:
+        _check_target(column, reader)
+    return (), tuple(replace(column, target=True) for column in columns)
+
+
+def _check_target(column: Column, reader: TableReader) -> None:
+    place = f"[[data.targets]] {shown(column.name)}"
+    if column.type == "text":
+        kinds = ", ".join(shown(one) for one in COLUMN_TYPES if one != "text")
+        reader.mistakes.add(
+            f"{place} type", f'is "text", which cannot be predicted; choose one of {kinds}'
+        )
+    elif column.name == FILE_COLUMN:
+        reader.mistakes.add(f"{place} name", "is that of the column with the pictures' paths")
+    if column.optional or not column.used or column.unique:
+        reader.mistakes.add(
+            place, "is predicted for every picture; leave optional, used and unique out"
+        )

@@ -14,6 +14,8 @@ KINDS = ("table", "images", "text", "arrays")
 _ELSEWHERE = {
     "columns": 'columns are those of kind = "table"; a text in a cell is a column of type "text"',
     "classes": 'classes are folders of kind = "images" or "text"; a table has a target column',
+    "targets": 'targets are columns of the labels of kind = "images"; a column or array of another '
+    "kind has target = true",
     "arrays": 'arrays are those of kind = "arrays"',
 }
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from fedota_proto.data_format.columns import Column, read_column
+from fedota_proto.data_format.columns import Column, read_columns
 from fedota_proto.data_format.common import read_minimum_examples
-from fedota_proto.toml_reader import Mistakes, TableReader, shown
-
-COLUMNS_MAX = 10_000
+from fedota_proto.toml_reader import Mistakes, TableReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,33 +65,12 @@ def read_table_format(reader: TableReader) -> TableFormat:
     TableFormat
         Not to be used if there was a mistake.
     """
-    mistakes = reader.mistakes
     minimum_examples = read_minimum_examples(reader)
-    rows = reader.list_of_values("columns")
-    columns: list[Column] = []
-    places: dict[str, str] = {}
-    if len(rows) > COLUMNS_MAX:
-        reader.wrong("columns", f"has {len(rows)} columns, at most {COLUMNS_MAX} are allowed")
-        rows = []
-    elif not rows and reader.fine("columns"):
+    columns, all_tables = read_columns(reader, "columns")
+    if not columns and all_tables and reader.fine("columns"):
         reader.wrong("columns", "is missing; write one [[data.columns]] for each column")
-    named_all = True
-    for number, row in enumerate(rows, start=1):
-        place = f"[[data.columns]] number {number}"
-        if not isinstance(row, dict):
-            mistakes.add(place, f"must be a table with name and type, not {shown(row)}")
-            named_all = False
-            continue
-        column = read_column(row, place, mistakes)
-        if column.name in places:
-            mistakes.add(
-                f"{place} name", f"{shown(column.name)} is also the name of {places[column.name]}"
-            )
-        elif column.name:
-            places[column.name] = f"number {number}"
-        columns.append(column)
-    if columns and named_all:
-        _check_roles(columns, mistakes)
+    if columns and all_tables:
+        _check_roles(columns, reader.mistakes)
     return TableFormat(minimum_examples, tuple(columns))
 
 

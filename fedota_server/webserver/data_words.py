@@ -28,7 +28,9 @@ def needs_words(data: Mapping[str, Any]) -> str:
         return _table(data.get("columns", []))
     classes = len(data.get("classes", []))
     if kind == "images":
-        return f"pictures of {data.get('width')} × {data.get('height')} pixels, {classes} classes"
+        targets = [str(column.get("name")) for column in data.get("targets", [])]
+        predicted = f"to predict {_listed(targets)}" if targets else f"{classes} classes"
+        return f"pictures of {data.get('width')} × {data.get('height')} pixels, {predicted}"
     if kind == "text":
         return f"texts, {classes} classes"
     arrays = len(data.get("arrays", []))
@@ -38,8 +40,11 @@ def needs_words(data: Mapping[str, Any]) -> str:
 def _table(columns: Sequence[Mapping[str, Any]]) -> str:
     targets = [str(column.get("name")) for column in columns if column.get("target")]
     inputs = sum(1 for c in columns if not c.get("target") and c.get("used", True))
-    shown = ", ".join(targets[:_SHOWN]) + (" …" if len(targets) > _SHOWN else "")
-    return f"{inputs} column{_s(inputs)}, to predict {shown}"
+    return f"{inputs} column{_s(inputs)}, to predict {_listed(targets)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")
 
 
 def _s(count: int) -> str:

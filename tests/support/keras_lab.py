@@ -148,6 +148,39 @@ def pixels(keras: Any) -> Any:
 
 
 @model
+def shades(keras: Any) -> Any:
+    """A class and a number from a small grey picture."""
+    layers = keras.layers
+    inputs = keras.Input((4, 5, 1))
+    x = layers.GlobalAveragePooling2D()(layers.Rescaling(1 / 255)(inputs))
+    outputs = {
+        "shade": layers.Dense(2, activation="softmax", name="shade")(x),
+        "light": layers.Dense(1, name="light")(x),
+    }
+    made = keras.Model(inputs, outputs)
+    made.compile(
+        keras.optimizers.SGD(0.3), {"shade": "sparse_categorical_crossentropy", "light": "mse"}
+    )
+    return made
+
+
+@model
+def light(keras: Any) -> Any:
+    """A number from a small grey picture."""
+    layers = keras.layers
+    made = keras.Sequential(
+        [
+            keras.Input((4, 5, 1)),
+            layers.Rescaling(1 / 255),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(1),
+        ]
+    )
+    made.compile(keras.optimizers.SGD(0.3), "mse")
+    return made
+
+
+@model
 def frozen(keras: Any) -> Any:
     """Nothing to train."""
     made = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, trainable=False)])

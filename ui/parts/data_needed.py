@@ -13,6 +13,7 @@ from fedota_proto.data_format import (
     TableFormat,
     TextFormat,
 )
+from fedota_proto.data_format.images import FILE_COLUMN, LABELS_NAMES
 from ui.parts.small_table import show_table
 from ui.parts.words import count, joined, number, plain
 
@@ -33,8 +34,14 @@ def format_words(data: DataFormat) -> str:
         case ImagesFormat():
             colour = _CHANNELS.get(data.channels, f"{data.channels} channels")
             fit = "others are made to fit" if data.resize else "others are refused"
+            where = (
+                f"from which {target} is predicted, with a file of labels "
+                f"({' or '.join(LABELS_NAMES)})"
+                if data.targets
+                else f"in a folder for each of {len(data.classes)} classes"
+            )
             return (
-                f"Pictures (PNG or JPEG) in a folder for each of {len(data.classes)} classes, "
+                f"Pictures (PNG or JPEG) {where}, "
                 f"{data.width} × {data.height} pixels, {colour} ({fit}), {fewest}."
             )
         case TextFormat():
@@ -104,6 +111,17 @@ def _table(data: DataFormat) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
                     "predicted" if one.target else "input",
                 )
                 for one in data.arrays
+            ]
+        case ImagesFormat() if data.targets:
+            file = (
+                FILE_COLUMN,
+                "text",
+                "the picture's path in the folder, as scans/a.png",
+                "names",
+            )
+            return ("column of the labels", "type", "values", "use"), [
+                file,
+                *((one.name, one.type, column_values(one), _use(one)) for one in data.targets),
             ]
         case _:
             return ("class (a folder's name)",), [(name,) for name in data.classes]

@@ -10,12 +10,11 @@ from ui.parts.told import say_after_rerun, told
 from ui.parts.words import plain
 from ui.upload_box import upload_box
 
-_FOLDERS = ("A zip of a folder for each class,", ".zip")
 _FORMS = {
     "table": ("A CSV table", ".csv"),
     "arrays": ("One file of arrays", ".npz"),
-    "images": _FOLDERS,
-    "text": _FOLDERS,
+    "images": ("A zip of a folder of pictures as a data holder has it,", ".zip"),
+    "text": ("A zip of a folder for each class,", ".zip"),
 }
 
 

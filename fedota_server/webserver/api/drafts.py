@@ -180,7 +180,7 @@ async def upload_test_file(
 ) -> Done:
     """Upload private examples on which each round's model is scored.
 
-    A CSV table, an .npz file, or a zip of a folder for each class, by the kind of the data.
+    A CSV table, an .npz file, or a zip of a folder of pictures or texts, by the kind of the data.
     """
     await run_in_threadpool(platform.problems.draft, actor, problem_id)
     async with _received(request) as place:

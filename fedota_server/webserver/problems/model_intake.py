@@ -102,8 +102,8 @@ class ModelIntake(UseCases):
     def take_test_file(self, actor: Actor, problem_id: str, upload: Path, name: str) -> None:
         """Take in private examples on which each completed round's model is scored.
 
-        They come as a CSV table, an .npz file or a zip of a folder for each class, by the kind of
-        the problem's data.
+        They come as a CSV table, an .npz file or a zip of a folder of pictures or texts, by the
+        kind of the problem's data.
 
         It can be given and replaced as long as the problem is not archived. It never leaves the
         platform, and nobody but the problem's setter and admins learns its name.

@@ -21,6 +21,7 @@ from fedota_client.consent import (
 )
 from fedota_client.home import ClientHome
 from fedota_client.shared_metrics import ShareMetrics
+from fedota_proto.data_format import Column, DataFormat, ImagesFormat
 from fedota_proto.errors import UsageError
 from fedota_proto.invite import Invite
 from fedota_proto.manifest import Manifest, ManifestArray
@@ -76,7 +77,9 @@ INVITE = Invite(
 )
 
 
-def terms(strategy: str = "FedAvg", *, setter: str = "", **chosen: Any) -> Terms:
+def terms(
+    strategy: str = "FedAvg", *, setter: str = "", data: DataFormat | None = None, **chosen: Any
+) -> Terms:
     manifest = Manifest(
         arrays=(
             ManifestArray("layers/dense/vars/0", "float32", (30, 8)),
@@ -88,7 +91,7 @@ def terms(strategy: str = "FedAvg", *, setter: str = "", **chosen: Any) -> Terms
     problem = parse_problem(PROBLEM.format(strategy=strategy))
     return keras_terms(
         INVITE,
-        dataclasses.replace(problem, setter=setter),
+        dataclasses.replace(problem, setter=setter, data=data or problem.data),
         manifest,
         Choices("/data/clinic", **chosen),
         layers=(LayerSummary("dense", "Dense"), LayerSummary("drop_a", "Dropout")),
@@ -115,6 +118,13 @@ def test_it_says_what_runs_what_leaves_where_to_and_for_how_long() -> None:
     assert "webserver fl.example.org:8443" in text
     assert "until the problem's 20 rounds are done" in text
     assert "No example leaves" in text
+
+
+def test_it_names_the_labels_beside_pictures() -> None:
+    pictures = ImagesFormat(10, ("a", "b"), 8, 8, 1)
+    assert "on the pictures in /data/clinic: 3" in terms(data=pictures).text()
+    labelled = ImagesFormat(10, (), 8, 8, 1, targets=(Column("size", "number", target=True),))
+    assert "on the pictures and their labels in /data/clinic: 3" in terms(data=labelled).text()
 
 
 def test_it_says_who_can_see_a_single_update() -> None:

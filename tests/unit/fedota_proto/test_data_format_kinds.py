@@ -52,6 +52,56 @@ def test_reads_pictures() -> None:
     )
 
 
+STAGE = {"name": "stage", "type": "category", "allowed": ["I", "II"]}
+SIZE = {"name": "size", "type": "number", "unit": "mm", "minimum": 0, "maximum": 50}
+
+
+def test_reads_pictures_with_targets_of_their_own() -> None:
+    found = read(kind="images", targets=[STAGE, SIZE], height=8, width=9)
+    stage = Column("stage", "category", allowed=("I", "II"), target=True)
+    size = Column("size", "number", "mm", 0, 50, target=True)
+    assert found == ImagesFormat(10, (), 8, 9, 3, targets=(stage, size))
+    assert isinstance(found, ImagesFormat)
+    assert found.target_names == ("stage", "size")
+    assert found.classes == ()
+    assert found.labels.columns == (Column("file", "text"), stage, size)
+    assert read(kind="images", targets=[STAGE], height=8, width=9).classes == ("I", "II")
+    assert read(kind="images", targets=[SIZE], height=8, width=9).classes == ()
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({}, 'classes: is missing; list the folders, as ["cat", "dog"], or write one [[data.targe'),
+        (
+            {"classes": ["a", "b"], "targets": [SIZE]},
+            "targets: and classes are both there; keep classes if each picture's folder is its cl",
+        ),
+        ({"targets": []}, "targets: is empty; write one [[data.targets]] for each column"),
+        ({"targets": 3}, "targets: must be a list in square brackets, not 3"),
+        ({"targets": [3]}, "[[data.targets]] number 1: must be a table with name and type, not 3"),
+        ({"targets": [SIZE] * 10_001}, "targets: has 10001 columns, at most 10000 are allowed"),
+        ({"targets": [SIZE, SIZE]}, '[[data.targets]] number 2 name: "size" is also the name of'),
+        (
+            {"targets": [{"name": "t", "type": "text"}]},
+            '"t" type: is "text", which cannot be predicted; choose one of "number", "intege',
+        ),
+        ({"targets": [{**SIZE, "name": "file"}]}, "name: is that of the column with the pictures'"),
+        ({"targets": [{**SIZE, "optional": True}]}, "leave optional, used and unique out"),
+        ({"targets": [{**SIZE, "unique": True}]}, "leave optional, used and unique out"),
+        ({"targets": [{**STAGE, "allowed": []}]}, '"stage" allowed: is missing; list the values'),
+    ],
+)
+def test_says_what_is_wrong_with_targets_of_pictures(section: dict[str, object], said: str) -> None:
+    (mistake,) = mistakes(kind="images", height=8, width=8, **section)
+    assert said in mistake
+
+
+def test_other_kinds_have_no_targets() -> None:
+    (mistake,) = mistakes(columns=[A, TARGET], targets=[SIZE])
+    assert "targets: is unknown here: targets are columns of the labels of kind" in mistake
+
+
 def test_reads_texts() -> None:
     assert read(kind="text", classes=["ham", "spam"], longest=500) == TextFormat(
         10, ("ham", "spam"), 500

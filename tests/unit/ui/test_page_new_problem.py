@@ -183,6 +183,41 @@ def test_pictures_texts_and_arrays_are_typed_in_too(
     assert kept == [{"dtype": "float32", **arrays[0]}, arrays[1]]
 
 
+def test_targets_of_labelled_pictures_are_typed_in(
+    web: Web, problems: WebProblems, sara: Account
+) -> None:
+    pid = problems.draft(sara.actor)
+    page = _step(web, pid, "data")
+    page = field(page, "What each holder's data are").set_value("images").run()
+    page = field(page, "What is predicted of a picture").set_value("targets").run()
+    assert "Classes, one a line" not in [one.label for one in page.text_area]
+    assert "labels.csv or labels.parquet" in unescaped(text_of(page))
+    page = page.button(key="save_images").click().run()
+    assert "[[data.targets]]" in unescaped(page.error[0].value)
+    targets = [
+        {"name": "stage", "type": "category", "allowed": ["I", "II"]},
+        {"name": "diameter", "type": "number", "unit": "mm", "minimum": 0, "maximum": 50},
+    ]
+    data = {"kind": "images", "height": 32, "width": 32, "channels": 1, "targets": targets}
+    problems.change(pid, draft={"data": data})
+    page = _step(web, pid, "data")
+    assert field(page, "What is predicted of a picture").value == "targets"
+    (editor,) = page.data_editor
+    assert list(editor.value["name"]) == ["stage", "diameter"]
+    field(page, "Height in pixels").set_value(48)
+    page = page.button(key="save_images").click().run()
+    assert not page.error
+    kept = _draft(web, sara, pid).data
+    assert kept == {**data, "height": 48, "minimum_examples": 10, "resize": False}
+    page = _step(web, pid, "data")
+    page = field(page, "What is predicted of a picture").set_value("classes").run()
+    field(page, "Classes, one a line").set_value("benign\nmalignant")
+    page = page.button(key="save_images").click().run()
+    assert not page.error
+    assert _draft(web, sara, pid).data["classes"] == ["benign", "malignant"]
+    assert "targets" not in _draft(web, sara, pid).data
+
+
 def test_pasted_data_is_taken_or_its_mistakes_are_told(
     web: Web, problems: WebProblems, sara: Account
 ) -> None:

@@ -8,17 +8,17 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from fedota_proto.data_format import COLUMN_TYPES, COLUMNS_MAX, EXAMPLES_MAX
+from fedota_proto.data_format import COLUMNS_MAX, EXAMPLES_MAX
 from fedota_server.webserver.permissions import Actor
 from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.views import DraftView
+from ui.parts.wizard.column_editor import USUAL, column_config
 from ui.parts.wizard.column_rows import columns_of, frame_of
 from ui.parts.wizard.other_data import KIND_WORDS, other_fields
 from ui.parts.wizard.steps import save, show_step_mistakes
 from ui.parts.words import count, joined, plain
 from ui.upload_box import upload_box
 
-_USUAL = ("name", "type", "unit", "minimum", "maximum", "allowed", "target")
 _TOML_EXAMPLE = """[data]
 kind = "images"
 classes = ["healthy", "ill"]
@@ -106,7 +106,8 @@ def _show_paste(platform: Platform, actor: Actor, draft: DraftView) -> None:
     pid = draft.problem_id
     st.caption(
         "Paste the section [data] of a problem.toml: of kind table, images (a folder of pictures "
-        "for each class), text (a folder of texts for each class) or arrays (.npz files)."
+        "for each class, or pictures with a file of labels), text (a folder of texts for each "
+        "class) or arrays (.npz files)."
     )
     with st.form("data_toml", border=False):
         text = st.text_area(
@@ -148,8 +149,8 @@ def _show_editor(platform: Platform, actor: Actor, draft: DraftView) -> None:
         base,
         num_rows="dynamic",
         hide_index=True,
-        column_order=None if rare else _USUAL,
-        column_config=_column_config(),
+        column_order=None if rare else USUAL,
+        column_config=column_config(),
         key=f"columns_{pid}_{st.session_state.get(_version_key(pid), 0)}",
         alt="Columns of the table",
     )
@@ -167,27 +168,3 @@ def _show_editor(platform: Platform, actor: Actor, draft: DraftView) -> None:
             _forget_editor(pid)
 
         save("data", act)
-
-
-def _column_config() -> dict[str, Any]:
-    config = st.column_config
-    return {
-        "name": config.TextColumn("name", required=True, help="As in the first row of the file."),
-        "type": config.SelectboxColumn("type", options=list(COLUMN_TYPES), required=True),
-        "unit": config.TextColumn("unit", help="For people: mm, kg/m² …", width="small"),
-        "minimum": config.NumberColumn("minimum", help="Included; empty: no bound.", format="%g"),
-        "maximum": config.NumberColumn("maximum", help="Included; empty: no bound.", format="%g"),
-        "allowed": config.ListColumn(
-            "allowed values", help="A category needs them; the model gets a value's place here."
-        ),
-        "target": config.CheckboxColumn("target", help="What the model predicts.", default=False),
-        "optional": config.CheckboxColumn("may be empty", default=False),
-        "used": config.CheckboxColumn(
-            "used",
-            default=True,
-            help="If not, the column is checked, and the model is not given it.",
-        ),
-        "unique": config.CheckboxColumn("no value twice", default=False),
-        "pattern": config.TextColumn("pattern", help="That a whole text must match (RE2)."),
-        "longest": config.NumberColumn("longest", help="Most characters of a text.", format="%d"),
-    }

@@ -9,17 +9,24 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from fedota_proto.data_format import ARRAY_DTYPES
+from fedota_proto.data_format import ARRAY_DTYPES, COLUMN_TYPES
 from fedota_proto.data_format.columns import TEXT_LONGEST
-from fedota_proto.data_format.images import CHANNELS, SIDE_MAX
+from fedota_proto.data_format.images import CHANNELS, FILE_COLUMN, LABELS_NAMES, SIDE_MAX
 from fedota_proto.data_format.text import LONGEST_DEFAULT
+from ui.parts.wizard.column_editor import USUAL, column_config
+from ui.parts.wizard.column_rows import columns_of, frame_of
 
 KIND_WORDS = {
     "table": "Table: CSV or Parquet files",
-    "images": "Pictures: a folder for each class",
+    "images": "Pictures: PNG or JPEG files",
     "text": "Texts: a folder for each class",
     "arrays": "Arrays: .npz files",
 }
+_PREDICTED_WORDS = {
+    "classes": "The class that its folder is named after",
+    "targets": "What a file of labels says of it",
+}
+_TARGET_TYPES = [one for one in COLUMN_TYPES if one != "text"]
 _CHANNEL_WORDS = {1: "1, grey", 3: "3, colour", 4: "4, with transparency"}
 _NUMBERS = ("minimum", "maximum", "classes")
 _ARRAY_FIELDS = ("name", "dtype", "shape", "unit", *_NUMBERS, "target")
@@ -39,7 +46,7 @@ def other_fields(kind: str, saved: Mapping[str, Any], pid: str) -> dict[str, Any
     """
     here = saved if saved.get("kind") == kind else {}
     if kind == "images":
-        return {**_class_fields(here, pid), **_image_fields(here, pid)}
+        return {**_predicted_fields(here, pid), **_image_fields(here, pid)}
     if kind == "text":
         longest = st.number_input(
             "Longest text, in characters",
@@ -50,6 +57,33 @@ def other_fields(kind: str, saved: Mapping[str, Any], pid: str) -> dict[str, Any
         )
         return {**_class_fields(here, pid), "longest": int(longest)}
     return {"arrays": _array_fields(here, pid)}
+
+
+def _predicted_fields(saved: Mapping[str, Any], pid: str) -> dict[str, Any]:
+    by = st.radio(
+        "What is predicted of a picture",
+        list(_PREDICTED_WORDS),
+        index=1 if saved.get("targets") else 0,
+        format_func=lambda one: _PREDICTED_WORDS[one],
+        horizontal=True,
+        key=f"predicted_{pid}",
+    )
+    if by == "classes":
+        return _class_fields(saved, pid)
+    st.caption(
+        f"The folder then holds the pictures and {' or '.join(LABELS_NAMES)}, with a row for each "
+        f"picture: its path in the column {FILE_COLUMN!r}, and the columns that you name here."
+    )
+    edited = st.data_editor(
+        frame_of(saved.get("targets", ())),
+        num_rows="dynamic",
+        hide_index=True,
+        column_order=[one for one in USUAL if one != "target"],
+        column_config=column_config(_TARGET_TYPES),
+        key=f"targets_{pid}",
+        alt="Columns of the labels that are predicted",
+    )
+    return {"targets": columns_of(edited)}
 
 
 def _class_fields(saved: Mapping[str, Any], pid: str) -> dict[str, Any]:

@@ -77,6 +77,18 @@ def test_pictures_lie_anywhere_in_the_folder(tmp_path: Path) -> None:
     assert one.places == [("b.png", 0)]
 
 
+def test_new_pictures_need_no_labels(tmp_path: Path) -> None:
+    labelled = PICTURES.replace('classes = ["cat", "dog"]\n', "") + "".join(
+        f'[[data.targets]]\nname = "{name}"\ntype = "number"\n' for name in ("age", "size")
+    )
+    Image.new("L", (2, 2), 7).save(tmp_path / "b.png")
+    (tmp_path / "labels.csv").write_text("file\nb.png\n")
+    (piece,) = new_examples(tmp_path, problem(labelled).data)
+    assert piece.places == [("b.png", 0)]
+    assert piece.examples.targets[0].names == ("age", "size")
+    assert piece.examples.targets[0].values.shape == (1, 2)
+
+
 def test_no_picture_and_a_wrong_one(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="There is no PNG or JPEG file"):
         list(new_examples(tmp_path, problem(PICTURES).data))
@@ -117,6 +129,9 @@ def test_classes_have_names_and_outputs_behind_them() -> None:
 def test_numbers_bear_the_targets_names_where_they_fit() -> None:
     one = [np.array([[1.0], [2.0]])]
     assert number_columns(one, ("dose",), ("dense",))[0] == ["prediction dose"]
+    two = [np.array([[1.0]]), np.array([[2.0]])]
+    names, columns = number_columns(two, ("dose", "age"), ("age", "dose"))
+    assert (names, columns[0].tolist()) == (["prediction age", "prediction dose"], [1.0])
     wide = [np.zeros((2, 3)), np.zeros((2, 1))]
     names, columns = number_columns(wide, ("dose",), ("a", "b"))
     assert names == ["output a 0", "output a 1", "output a 2", "output b"]

@@ -150,15 +150,19 @@ def test_a_test_file_is_kept_replaced_and_removed(desk: WebDesk, setter: Actor) 
     assert not desk.folder(draft).test_path.exists()
 
 
-def zipped(*names: str) -> bytes:
+def zipped(*names: str, **held: str) -> bytes:
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w") as packed:
         for name in names:
             packed.writestr(name, "what it holds")
+        for name, text in held.items():
+            packed.writestr(f"{name}.csv", text)
     return inner.getvalue()
 
 
 IMAGES = {"kind": "images", "classes": ["cat", "dog"], "height": 8, "width": 8}
+SIZE = {"name": "size", "type": "number", "maximum": 50}
+LABELLED = {"kind": "images", "targets": [SIZE], "height": 8, "width": 8}
 ARRAYS = {
     "kind": "arrays",
     "arrays": [
@@ -172,6 +176,20 @@ ARRAYS = {
     ("data", "kept", "good", "bad", "said"),
     [
         (IMAGES, "test.zip", zipped("cat/1.png", "dog/2.png"), zipped("1.png"), "in no class's"),
+        (
+            LABELLED,
+            "test.zip",
+            zipped("scans/1.png", labels="size,file\n3,scans/1.png\n"),
+            zipped("scans/1.png", labels="size,file\n51,scans/1.png\n"),
+            r"labels\.csv, row 2, column 'size': found '51', expected at most 50",
+        ),
+        (
+            LABELLED,
+            "test.zip",
+            zipped("1.png", labels="size,file\n3,1.png\n"),
+            zipped("1.png", "cat/2.png"),
+            "holds no file of labels",
+        ),
         (
             ARRAYS,
             "test.npz",
