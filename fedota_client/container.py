@@ -111,6 +111,27 @@ def check_home(path: Path) -> None:
     _refuse(home_mistake(look(path), _caller()))
 
 
+def check_out(path: Path) -> None:
+    """Refuse a place for results that is gone with the container.
+
+    Raises
+    ------
+    FolderError
+        With a place that is not.
+    """
+    _refuse(out_mistake(look(path)))
+
+
+def out_mistake(folder: Folder) -> str:
+    """Say what is wrong with a place for results; empty if nothing is."""
+    if folder.mount.outlives:
+        return ""
+    return (
+        f"{folder.path} would be lost with the container: name a place in a mounted folder, "
+        f"as --out /fedota/{folder.path.name}, or leave --out away."
+    )
+
+
 def data_mistake(folder: Folder, caller: Caller) -> str:
     """Say what is wrong with a data folder; empty if nothing is."""
     path = folder.path

@@ -35,7 +35,7 @@ WantedBy=default.target
 """
 
 _COMPOSE = """\
-# Save as compose.yaml and run once by hand, so that you are asked:
+# Save as compose.yaml{beside} and run once by hand, so that you are asked:
 #   docker compose run --rm client
 # then to stay joined:
 #   docker compose up --detach
@@ -70,7 +70,7 @@ class ServiceFacts:
     program
         The client's command, its first word an absolute path.
     data, home
-        The holder's data, and the membership's folder, absolute.
+        The holder's data, and the membership's folder; for compose also beside its file.
     image
         The client's image, for compose.
     user
@@ -107,20 +107,27 @@ def systemd_unit(facts: ServiceFacts) -> str:
 
 def compose_file(facts: ServiceFacts) -> str:
     """Write a compose file that stays joined."""
+    beside = "" if facts.data.is_absolute() else f" beside your folders {facts.data}, {facts.home}"
     arguments = ", ".join(_yaml_quoted(one) for one in ("join", *facts.more))
     return _COMPOSE.format(
         name=facts.name,
+        beside=beside,
         image=facts.image,
         arguments=f"[{arguments}]",
         user=facts.user,
-        data=_yaml_quoted(str(facts.data)),
-        home=_yaml_quoted(str(facts.home)),
+        data=_yaml_quoted(_source(facts.data)),
+        home=_yaml_quoted(_source(facts.home)),
     )
 
 
 def _systemd_quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace("%", "%%").replace("$", "$$")
     return escaped if shlex.quote(text) == text else '"' + escaped.replace('"', '\\"') + '"'
+
+
+def _source(folder: Path) -> str:
+    """Write a folder so that compose takes it as one, beside its own file unless it is absolute."""
+    return str(folder) if folder.is_absolute() else f"./{folder}"
 
 
 def _yaml_quoted(text: str) -> str:

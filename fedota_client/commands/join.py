@@ -27,6 +27,7 @@ from fedota_client.commands.options import (
     PolicyOption,
     data_of,
     membership_of,
+    out_of,
 )
 from fedota_client.commands.personalize import OutOption
 from fedota_client.commands.reaching import display_of, plain_display
@@ -110,7 +111,7 @@ def join(
             "--personalize", help="At the end tune the shared model on your data, and report."
         ),
     ] = False,
-    out: OutOption = Path("personal"),
+    out: OutOption = None,
     json_lines: Annotated[
         bool, typer.Option("--json", help="Write one JSON object a line, for scripts.")
     ] = False,
@@ -190,7 +191,7 @@ def join(
             node_config=_node_config(node_config, app_dir),
             run_config=_run_config(run_config, app_dir),
         )
-        wanted = _personal(out, data) if personal else None
+        wanted = _personal(out_of(out, "personal", home, settings), data) if personal else None
         client_home, membership = membership_of(invite, home, settings)
         log = settings.log_file or client_home.log_file
         with client_home.locked(), logging_to(log):
@@ -211,7 +212,7 @@ def join(
 def _personal(out: Path, data: Path | None) -> PersonalOptions:
     if data is None:
         raise UsageError("--personalize is for --data alone: an app has no model to tune.")
-    return PersonalOptions(data=data, out=out.expanduser())
+    return PersonalOptions(data=data, out=out)
 
 
 def _run_config(text: str, app_dir: Path | None) -> dict[str, ConfigValue]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from fedota_client.container import check_data, check_home
+from fedota_client.container import check_data, check_home, check_out
 from fedota_client.home import ClientHome
 from fedota_client.image_problem import read_image_problem
 from fedota_client.invite_source import find_home
@@ -107,3 +107,29 @@ def data_of(data: Path | None, settings: ClientSettings) -> Path | None:
     if not os.path.exists(named):
         raise FolderError(f"The data folder {named} does not exist: name yours with --data.")
     return named
+
+
+def out_of(out: Path | None, name: str, home: Path | None, settings: ClientSettings) -> Path:
+    """Return the place for results that was named by ``--out``, or else the default.
+
+    In a container that is the client's own folder, which alone is sure to outlive it.
+
+    Parameters
+    ----------
+    name
+        Of the default, beside where the command is run.
+    home
+        ``--home``.
+
+    Raises
+    ------
+    FolderError
+        It would be gone with the container.
+    """
+    if out is None:
+        own = home_of(home, settings) if settings.container else None
+        return Path(name) if own is None else own / name
+    out = out.expanduser()
+    if settings.container:
+        check_out(out)
+    return out

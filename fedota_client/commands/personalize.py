@@ -17,6 +17,7 @@ from fedota_client.commands.options import (
     PolicyOption,
     data_of,
     membership_of,
+    out_of,
 )
 from fedota_client.commands.reaching import display_of
 from fedota_client.config_file import client_settings
@@ -31,11 +32,13 @@ STOPPED = 143
 LOG = "personalize.log"
 
 OutOption = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         "--out",
         metavar="DIR",
-        help="Folder for shared.keras, personal.keras and report.html: all of them or none.",
+        help="Folder for shared.keras, personal.keras and report.html: all of them or none. "
+        "Default: personal; in the image, /fedota/personal.",
+        show_default=False,
     ),
 ]
 LayersOption = Annotated[
@@ -67,7 +70,7 @@ def personalize_command(
             show_default=False,
         ),
     ] = None,
-    out: OutOption = Path("personal"),
+    out: OutOption = None,
     home: HomeOption = None,
     server_round: Annotated[
         int,
@@ -112,7 +115,7 @@ def personalize_command(
             raise UsageError("Name the folder with your data: --data DIR.")
         options = PersonalOptions(
             data=folder,
-            out=out.expanduser(),
+            out=out_of(out, "personal", home, settings),
             server_round=server_round,
             layers=layers,
             epochs_max=epochs,

@@ -15,6 +15,7 @@ from fedota_client.commands.options import (
     InviteArgument,
     JsonOption,
     membership_of,
+    out_of,
 )
 from fedota_client.config_file import client_settings
 from fedota_client.job_process import run_job
@@ -39,8 +40,15 @@ def predict(
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", metavar="CSV", help="Where the predictions go.")
-    ] = Path("predictions.csv"),
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="CSV",
+            help="Where the predictions go. Default: predictions.csv; in the image, "
+            "/fedota/predictions.csv.",
+            show_default=False,
+        ),
+    ] = None,
     format_file: Annotated[
         Path | None,
         typer.Option(
@@ -69,6 +77,7 @@ def predict(
     """
     with plain_errors():
         settings = client_settings(config)
+        out = out_of(out, "predictions.csv", home, settings)
         if format_file is None:
             format_file = membership_of(invite, home, settings)[0].problem_file
             if not format_file.exists():

@@ -65,6 +65,11 @@ def service(
     """
     with plain_errors():
         settings = client_settings(config)
+        if settings.container and kind is ServiceKind.SYSTEMD:
+            raise UsageError(
+                "The host's systemd cannot start what is in this container: let `service compose` "
+                "write a compose file."
+            )
         folder = data_of(data, settings)
         if folder is None:
             raise UsageError("Name the folder with your data: --data DIR.")
@@ -73,8 +78,9 @@ def service(
             title=membership.title,
             problem_id=membership.problem_id,
             program=_program(),
-            data=folder.absolute(),
-            home=client_home.folder.absolute(),
+            # What they are called on the host is not known in a container: as in the shown command.
+            data=Path("./data") if settings.container else folder.absolute(),
+            home=Path("./fedota") if settings.container else client_home.folder.absolute(),
             image=image,
             user=f"{os.getuid()}:{os.getgid()}",
             more=tuple(more or ()),

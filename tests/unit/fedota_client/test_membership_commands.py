@@ -17,12 +17,14 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from fedota_client.command_line import app
+from fedota_client.commands.options import out_of
 from fedota_client.home import ClientHome
 from fedota_client.leaving import wipe
 from fedota_client.policy import rules
 from fedota_client.policy.policy import NoiseRule, read_policy
 from fedota_client.receipts.book import ReceiptBook
 from fedota_client.service_files import ServiceFacts, compose_file, systemd_unit
+from fedota_client.settings import ClientSettings
 from fedota_proto.credential import SigningKey
 from fedota_proto.errors import FolderError
 from fedota_proto.invite import Invite, sign_invite
@@ -173,6 +175,31 @@ def test_services_are_written_for_this_membership(
     assert str(home.folder) in document["text"]
     assert run("service", kind, "--data", str(tmp_path)).stdout == document["text"]
     assert run("service", kind).exit_code == 2
+
+
+def test_in_a_container_services_name_the_folders_of_the_shown_command(
+    home: ClientHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEDOTA_CLIENT_CONTAINER", "true")
+    for place in ("check_data", "check_home"):
+        monkeypatch.setattr(f"fedota_client.commands.options.{place}", lambda path: None)
+    written = run("service", "compose", "--data", str(tmp_path)).stdout
+    assert '- {type: bind, source: "./data", target: /data, read_only: true}' in written
+    assert '- {type: bind, source: "./fedota", target: /fedota}' in written
+    assert written.startswith("# Save as compose.yaml beside your folders data, fedota and run")
+    refused = run("service", "systemd", "--data", str(tmp_path))
+    assert refused.exit_code == 2
+    assert "service compose" in refused.output
+
+
+def test_results_go_where_they_outlive_a_container(tmp_path: Path) -> None:
+    plain = ClientSettings(folder=tmp_path / "fedota")
+    inside = plain.model_copy(update={"container": True})
+    assert out_of(None, "personal", None, plain) == Path("personal")
+    assert out_of(None, "personal", None, inside) == tmp_path / "fedota" / "personal"
+    assert out_of(tmp_path / "mine", "personal", None, plain) == tmp_path / "mine"
+    with pytest.raises(FolderError, match=r"lost with the container: .* --out /fedota/mine"):
+        out_of(Path("/mine"), "personal", None, inside)
 
 
 def test_every_command_writes_json_and_has_examples() -> None:
