@@ -130,12 +130,13 @@ def _read_what_is_predicted(reader: TableReader) -> tuple[tuple[str, ...], tuple
         )
     elif not columns and all_tables and reader.fine("targets"):
         reader.wrong("targets", "is empty; write one [[data.targets]] for each column")
-    for column in columns:
-        _check_target(column, reader)
+    rows = reader.list_of_values("targets") if all_tables and reader.fine("targets") else []
+    for column, row in zip(columns, rows, strict=False):
+        _check_target(column, row, reader)
     return (), tuple(replace(column, target=True) for column in columns)
 
 
-def _check_target(column: Column, reader: TableReader) -> None:
+def _check_target(column: Column, row: object, reader: TableReader) -> None:
     place = f"[[data.targets]] {shown(column.name)}"
     if column.type == "text":
         kinds = ", ".join(shown(one) for one in COLUMN_TYPES if one != "text")
@@ -144,6 +145,8 @@ def _check_target(column: Column, reader: TableReader) -> None:
         )
     elif column.name == FILE_COLUMN:
         reader.mistakes.add(f"{place} name", "is that of the column with the pictures' paths")
+    if isinstance(row, dict) and row.get("target") is False:
+        reader.mistakes.add(f"{place} target", "is false, but each of these is; leave it out")
     if column.optional or not column.used or column.unique:
         reader.mistakes.add(
             place, "is predicted for every picture; leave optional, used and unique out"

@@ -88,6 +88,7 @@ def test_reads_pictures_with_targets_of_their_own() -> None:
         ),
         ({"targets": [{**SIZE, "name": "file"}]}, "name: is that of the column with the pictures'"),
         ({"targets": [{**SIZE, "optional": True}]}, "leave optional, used and unique out"),
+        ({"targets": [{**SIZE, "target": False}]}, '"size" target: is false, but each of these is'),
         ({"targets": [{**SIZE, "unique": True}]}, "leave optional, used and unique out"),
         ({"targets": [{**STAGE, "allowed": []}]}, '"stage" allowed: is missing; list the values'),
     ],
