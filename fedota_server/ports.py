@@ -167,7 +167,8 @@ def free_ports(
     if len(found) == count:
         return found
     raise ServerStartError(
-        f"No {count} free ports between {lowest} and {highest} were found: end what listens there."
+        f"No {count} free ports between {lowest} and {highest} were found: archive problems that "
+        "nobody needs, end what listens there, or widen FEDOTA_SELECTOR_PORTS."
     )
 
 

@@ -19,6 +19,7 @@ from fedota_server.webserver.doctor.finding import Finding, State, fine, problem
 from fedota_server.webserver.doctor.folder import check_disk, check_folder
 from fedota_server.webserver.doctor.ports import Listener, check_ports, listeners
 from fedota_server.webserver.doctor.programs import check_programs
+from fedota_server.webserver.doctor.servers import check_servers
 from fedota_server.webserver.settings import WebserverSettings
 from fedota_server.webserver.spawning import make_spawning
 
@@ -74,6 +75,7 @@ class Doctor:
                     "certificates": lambda: check_certificates(settings, self._clock()),
                     "clock": lambda: check_clock(home, database, self._clock),
                     "ports": self._check_ports,
+                    "servers": lambda: check_servers(database),
                 }
             )
 

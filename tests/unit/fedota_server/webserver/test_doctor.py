@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from support.problem_rows import add_problem
 
 from fedota_proto.errors import DatabaseError, FolderError, ServerStartError
 from fedota_proto.tls import ServerIdentity
@@ -18,6 +19,7 @@ from fedota_server.authority import PlatformHome, ProblemKeys
 from fedota_server.ports import Ports
 from fedota_server.problem_folder import ProblemFolder
 from fedota_server.spawners.base import JobResult, JobSpec, LineListener, ServerSpec, Spawner
+from fedota_server.spawners.engine_words import refusal
 from fedota_server.spawners.spawning import IN_CONTAINERS, ON_THIS_MACHINE, Fault, Reach, Spawning
 from fedota_server.webserver import audit
 from fedota_server.webserver.database import Database
@@ -30,9 +32,11 @@ from fedota_server.webserver.doctor.engine import check_engine
 from fedota_server.webserver.doctor.folder import check_disk, check_folder
 from fedota_server.webserver.doctor.ports import Listener, check_ports
 from fedota_server.webserver.doctor.programs import check_programs
+from fedota_server.webserver.doctor.servers import check_servers
 from fedota_server.webserver.permissions import machine_actor
 from fedota_server.webserver.platform_ports import platform_ports
 from fedota_server.webserver.settings import WebserverSettings
+from fedota_server.webserver.tables import ProblemRow, ServerRow
 
 DAY_S = 86_400.0
 PROBLEM = "0123456789ab"
@@ -351,6 +355,51 @@ class TestPorts:
         assert "FEDOTA_SELECTOR_PORTS" in found.remedy
 
 
+class TestServers:
+    @pytest.fixture(autouse=True)
+    def _problem(self, database: Database) -> None:
+        add_problem(database, PROBLEM, status="failed")
+
+    def server(self, database: Database, state: str, detail: str) -> list[Finding]:
+        with database.session() as session, session.begin():
+            session.add(
+                ServerRow(
+                    problem_id=PROBLEM,
+                    name="coordinator",
+                    state=state,
+                    detail=detail,
+                    since_unix_s=1.0,
+                )
+            )
+        return check_servers(database)
+
+    def test_none_is_missed(self, database: Database) -> None:
+        assert states(check_servers(database)) == [State.OK]
+        assert states(self.server(database, "running", "")) == [State.OK]
+
+    def test_one_that_was_given_up_is_told_with_the_engines_words(self, database: Database) -> None:
+        said = refusal("start the container x", "no space left on device")
+        found = only(self.server(database, "given up", said), State.PROBLEM)
+        assert f"coordinator of problem {PROBLEM} was given up" in found.what
+        assert "no space left on device" in found.what
+        assert found.remedy.startswith("Its disk is full")
+        assert found.remedy.endswith("Then resume the problem.")
+
+    def test_one_that_is_tried_again_is_a_warning(self, database: Database) -> None:
+        found = only(
+            self.server(database, "backing off", "Port 7 is taken: end it."), State.WARNING
+        )
+        assert "is tried again: Port 7 is taken" in found.what
+        assert found.remedy == "End it."
+
+    def test_a_problem_that_was_ended_all_the_same_is_no_fault(self, database: Database) -> None:
+        with database.session() as session, session.begin():
+            row = session.get(ProblemRow, PROBLEM)
+            assert row is not None
+            row.status = "archived"
+        assert states(self.server(database, "given up", "no image: build it.")) == [State.OK]
+
+
 class TestPrograms:
     def test_both_are_started_once(self) -> None:
         spawning = ScriptedSpawning(JobResult(0, ""))
@@ -429,6 +478,7 @@ def test_a_whole_installation(home: Path, all_free: set[int]) -> None:
         "certificates",
         "clock",
         "ports",
+        "servers",
         "programs",
         "client",
     ]

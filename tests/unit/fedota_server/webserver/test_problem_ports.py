@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from fedota_proto.errors import ServerStartError
 from fedota_server.authority import PlatformHome
 from fedota_server.ports import Ports
 from fedota_server.problem_folder import ProblemFolder
@@ -54,3 +57,12 @@ def test_a_proxy_in_front_takes_the_place_of_the_selectors_own_ports(tmp_path: P
     assert addresses == {"learning.example.org:443"}
     assert Ports.load(problem.ports_path) == after
     assert before.selector_address(1) == f"learning.example.org:{before.selectors[0]}"
+
+
+def test_a_range_that_is_used_up_is_told_and_nothing_is_kept(tmp_path: Path) -> None:
+    ports = book(tmp_path, selector_ports="21200-21206")
+    ports.keep(folder(tmp_path, 1), 3)
+    problem = folder(tmp_path, 2)
+    with pytest.raises(ServerStartError, match=r"between 21200 and 21206 .* FEDOTA_SELECTOR_PORTS"):
+        ports.keep(problem, 1)
+    assert Ports.load(problem.ports_path) is None
