@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TypeVar
+
+from fedota_client.thread_pool import thread_pool
 
 THREADS_MOST = 4
 
@@ -31,15 +33,10 @@ def worked_ahead(work: Callable[[Piece], Done], pieces: Iterable[Piece]) -> Iter
     """
     threads = min(THREADS_MOST, len(os.sched_getaffinity(0)))
     waiting: deque[Future[Done]] = deque()
-    pool = ThreadPoolExecutor(threads)
-    try:
+    with thread_pool(threads) as pool:
         for piece in pieces:
             waiting.append(pool.submit(work, piece))
             if len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-    finally:
-        # Whoever stops half-way leaves the end to the garbage collector, which may come by in one
-        # of the pool's own threads: it must not wait for itself.
-        pool.shutdown(wait=False, cancel_futures=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from fedota_client.data.pictures import content_hash, decode, glance, read_bytes
 from fedota_client.data.spool import MEMORY_BYTES
 from fedota_client.examples import Examples, Field, Values, slices
 from fedota_client.failures import TaskFailedError
+from fedota_client.thread_pool import thread_pool
 from fedota_proto.data_format import ImagesFormat
 from fedota_proto.data_format.images import IMAGE_SUFFIXES, INPUT_NAME
 from fedota_proto.errors import DataError
@@ -128,16 +128,11 @@ def look_at(
         What was seen of each.
     """
     look = look or look_at_picture
-    pool = ThreadPoolExecutor(THREADS)
-    try:
+    with thread_pool(THREADS) as pool:
         for some in slices(len(paths), PICTURES_AT_A_TIME):
             yield from pool.map(
                 lambda path: look(path, path.relative_to(base).as_posix(), data_format), paths[some]
             )
-    finally:
-        # Whoever stops half-way leaves the end to the garbage collector, which may come by in one
-        # of the pool's own threads: it must not wait for itself.
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def look_at_picture(path: Path, name: str, data_format: ImagesFormat) -> Seen:

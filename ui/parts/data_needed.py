@@ -24,19 +24,20 @@ _CHANNELS = {1: "grey", 3: "colour", 4: "colour with transparency"}
 def format_words(data: DataFormat) -> str:
     """Say in a sentence what data is needed."""
     fewest = f"at least {count(data.minimum_examples, 'example')}"
-    target = joined(data.target_names)
+    predicted = (
+        f"{joined(data.target_names)} {'is' if len(data.target_names) == 1 else 'are'} predicted"
+    )
     match data:
         case TableFormat():
             return (
-                f"A table with {count(len(data.inputs), 'column')} from which {target} is "
-                f"predicted, {fewest}."
+                f"A table with {count(len(data.inputs), 'column')} from which {predicted}, "
+                f"{fewest}."
             )
         case ImagesFormat():
             colour = _CHANNELS.get(data.channels, f"{data.channels} channels")
             fit = "others are made to fit" if data.resize else "others are refused"
             where = (
-                f"from which {target} is predicted, with a file of labels "
-                f"({' or '.join(LABELS_NAMES)})"
+                f"from which {predicted}, with a file of labels ({' or '.join(LABELS_NAMES)})"
                 if data.targets
                 else f"in a folder for each of {len(data.classes)} classes"
             )
@@ -51,8 +52,8 @@ def format_words(data: DataFormat) -> str:
             )
         case ArraysFormat():
             return (
-                f"NumPy files (.npz) with {count(len(data.inputs), 'array')} from which {target} "
-                f"is predicted, {fewest}."
+                f"NumPy files (.npz) with {count(len(data.inputs), 'array')} from which "
+                f"{predicted}, {fewest}."
             )
 
 

@@ -26,7 +26,7 @@ def test_the_columns_of_labels_are_listed() -> None:
     page = AppTest.from_function(labelled_pictures).run()
     assert not page.exception
     assert (
-        "Pictures (PNG or JPEG) from which stage and size is predicted, with a file of labels "
+        "Pictures (PNG or JPEG) from which stage and size are predicted, with a file of labels "
         "(labels.csv or labels.parquet), 48 × 64 pixels, grey (others are refused), at least 10 "
         "examples."
     ) in unescaped(text_of(page))
