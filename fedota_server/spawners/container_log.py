@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +55,8 @@ class ServerLogs:
         self._max_bytes = max_bytes
         self._read = read
         self._copies: dict[str, LogCopy] = {}
+        self._writing = threading.Lock()
+        self._closed = False
 
     def path(self, name: str) -> Path:
         """Name a server's log."""
@@ -61,16 +64,23 @@ class ServerLogs:
 
     def copy(self, name: str) -> None:
         """Copy what a server wrote since the last time to the log that pages read."""
-        copy = self._copies.get(name)
-        if copy is None:
-            log = RotatingLog(self.path(name), max_bytes=self._max_bytes)
-            copy = self._copies[name] = LogCopy(log)
-        copy.take(self._read(name, copy.after))
+        known = self._copies.get(name)
+        lines = self._read(name, known.after if known is not None else 0.0)
+        with self._writing:
+            if self._closed:
+                return  # whoever asked for it is late
+            copy = self._copies.get(name)
+            if copy is None:
+                log = RotatingLog(self.path(name), max_bytes=self._max_bytes)
+                copy = self._copies[name] = LogCopy(log)
+            copy.take(lines)
 
     def close(self) -> None:
-        """Close them."""
-        for copy in self._copies.values():
-            copy.log.close()
+        """Close them; nothing more is copied."""
+        with self._writing:
+            self._closed = True
+            for copy in self._copies.values():
+                copy.log.close()
 
 
 class JobLines:

@@ -145,7 +145,8 @@ class DockerSpawner(Spawner):
 
     async def logs(self, name: str, lines: int = 200) -> str:
         """Return a server's newest log lines; see `Spawner.logs`."""
-        await asyncio.to_thread(self._logs.copy, name)
+        if await self._state(name) is not None:
+            await asyncio.to_thread(self._logs.copy, name)
         return await asyncio.to_thread(last_lines, self._logs.path(name), lines)
 
     async def run_job(self, spec: JobSpec, on_line: LineListener | None = None) -> JobResult:
@@ -158,6 +159,12 @@ class DockerSpawner(Spawner):
         """Stop everything; see `Spawner.close`. Containers and networks are removed."""
         self._closed = True
         try:
+            await self._close(grace_s)
+        finally:
+            self._logs.close()
+
+    async def _close(self, grace_s: float) -> None:
+        try:
             names = await self._call(self._engine_containers)
         except ServerStartError as error:
             logger.warning("nothing can be stopped: %s", error.public_message)
@@ -167,7 +174,6 @@ class DockerSpawner(Spawner):
         for name in servers:
             await asyncio.to_thread(self._logs.copy, name)
         await self._call(self._remove_everything, names)
-        self._logs.close()
 
     async def release(self) -> None:
         """Let go of the servers; see `Spawner.release`."""
@@ -186,7 +192,18 @@ class DockerSpawner(Spawner):
         return await asyncio.to_thread(what, *arguments)
 
     async def _state(self, name: str) -> ContainerState | None:
-        return await self._call(lambda: self._engine.state(self._container(name)))
+        return await self._call(self._look, name)
+
+    def _look(self, name: str) -> ContainerState | None:
+        """Look at a server's container; somebody else's of that name is left alone."""
+        found = self._engine.state(self._container(name))
+        ours = self._place.labels.items()
+        if found is not None and any(found.labels.get(label) != value for label, value in ours):
+            raise ServerStartError(
+                f"There is a container {found.name} that is not this platform's: rename or remove "
+                "it."
+            )
+        return found
 
     def _engine_containers(self) -> list[str]:
         return self._engine.containers(self._place.labels)
@@ -195,7 +212,8 @@ class DockerSpawner(Spawner):
         """Make the networks and the container, and start it; what failed leaves nothing."""
         self._networks.make(self._engine, spec.role)
         name = self._container(spec.name)
-        self._remove_old(name)
+        if self._look(spec.name) is not None:  # left of an earlier start
+            self._engine.remove(name)
         self._engine.create(
             server_plan(
                 spec,
@@ -211,17 +229,6 @@ class DockerSpawner(Spawner):
         except BaseException:
             self._engine.remove(name)
             raise
-
-    def _remove_old(self, name: str) -> None:
-        """Remove what is left of an earlier start, if it is ours."""
-        found = self._engine.state(name)
-        if found is None:
-            return
-        if any(found.labels.get(label) != value for label, value in self._place.labels.items()):
-            raise ServerStartError(
-                f"There is a container {name} that is not this platform's: rename or remove it."
-            )
-        self._engine.remove(name)
 
     async def _until_ready(self, spec: ServerSpec) -> str:
         loop = asyncio.get_running_loop()

@@ -63,6 +63,12 @@ def _webserver(engine: Engine, place: PlatformPlace) -> Iterator[Fault]:
             "webserver",
             "Start the platform by docker/compose.yaml, or set FEDOTA_PLATFORM to its name there.",
         )
+    elif found.labels.get(PLATFORM_LABEL) != place.platform:
+        yield Fault(
+            f"the container {place.webserver} is not this platform's: it lacks the label "
+            f"{PLATFORM_LABEL}={place.platform}",
+            "Rename or remove it, or give this platform another name with FEDOTA_PLATFORM.",
+        )
 
 
 def _networks(engine: Engine, place: PlatformPlace) -> Iterator[Fault]:

@@ -112,9 +112,11 @@ class ProblemNetworks:
         ServerStartError
             The engine refuses.
         """
-        engine.remove_network(self._status, disconnect=self._place.webserver)
-        engine.remove_network(self._intra)
-        engine.remove_network(self._doors)
+        ours = engine.networks(self.labels)  # one of such a name may be somebody else's
+        for name in (self._status, self._intra, self._doors):
+            if name in ours:
+                leaving = self._place.webserver if name == self._status else ""
+                engine.remove_network(name, disconnect=leaving)
 
 
 def make_bridge(
