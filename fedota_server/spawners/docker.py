@@ -30,6 +30,7 @@ from fedota_server.spawners.server_container import fingerprint, ready_address, 
 from fedota_server.spawners.start_failure import (
     being_stopped,
     ended_early,
+    not_ours,
     not_ready,
     runs_already,
     start_failure,
@@ -199,10 +200,7 @@ class DockerSpawner(Spawner):
         found = self._engine.state(self._container(name))
         ours = self._place.labels.items()
         if found is not None and any(found.labels.get(label) != value for label, value in ours):
-            raise ServerStartError(
-                f"There is a container {found.name} that is not this platform's: rename or remove "
-                "it."
-            )
+            raise not_ours("container", found.name)
         return found
 
     def _engine_containers(self) -> list[str]:

@@ -9,9 +9,10 @@ from typing import Any
 from docker import errors as docker_errors
 from docker.types import IPAMConfig, IPAMPool
 
-from fedota_proto.errors import NetworkOverlapError, ServerStartError
+from fedota_proto.errors import NetworkOverlapError
 from fedota_server.spawners.engine_connection import EngineConnection
 from fedota_server.spawners.engine_words import refusal
+from fedota_server.spawners.start_failure import not_ours
 
 
 class EngineNetworks(EngineConnection):
@@ -76,9 +77,7 @@ class EngineNetworks(EngineConnection):
         with self._said(f"look at the network {name}"):
             found = self._network(name)
         if found is not None and not _ours(found.get("Labels"), labels):
-            raise ServerStartError(
-                f"There is a network {name} that is not this platform's: rename or remove it."
-            )
+            raise not_ours("network", name)
         return found is not None
 
     def connect(self, network: str, container: str, aliases: Sequence[str] = ()) -> None:

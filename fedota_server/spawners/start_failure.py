@@ -48,6 +48,13 @@ def ended_early(exit_code: int) -> str:
     return f"ended at its start with exit code {exit_code}"
 
 
+def not_ours(kind: str, name: str) -> ServerStartError:
+    """Say that a container or network of a needed name is somebody else's."""
+    return ServerStartError(
+        f"There is a {kind} {name} that is not this platform's: rename or remove it."
+    )
+
+
 def runs_already(name: str) -> ServerStartError:
     """Say that there is one of that name."""
     return ServerStartError(f"{name} runs already: stop it first.")
