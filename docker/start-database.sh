@@ -3,6 +3,13 @@
 # in a file that the webserver alone is given besides.
 set -eu
 bin=$(echo /usr/lib/postgresql/*/bin)
+major=$(basename "$(dirname "$bin")")
+made_by=$(cat /data/cluster/PG_VERSION 2>/dev/null || true)
+if [ -n "$made_by" ] && [ "$made_by" != "$major" ]; then
+  echo "The database was made by PostgreSQL $made_by, and this image has $major: start the earlier" \
+    "image again, make a backup with \`fedota backup\`, and restore it into an empty database." >&2
+  exit 1
+fi
 if [ ! -s /data/cluster/PG_VERSION ]; then
   umask 077
   rm -rf /data/cluster.new

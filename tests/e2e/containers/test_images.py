@@ -257,6 +257,22 @@ async def test_the_database_serves_and_stops() -> None:
         assert "database system is shut down" in database.logs()
 
 
+def test_a_database_of_another_postgresql_is_told_and_left_alone(tmp_path: Path) -> None:
+    """Debian's next release brings the next PostgreSQL, which reads no earlier one's files."""
+    cluster = tmp_path / "data" / "cluster"
+    cluster.mkdir(parents=True)
+    (cluster / "PG_VERSION").write_text("9.6\n")
+    given_to_container(tmp_path / "data")
+    options = ("--rm", "--network", "none", "--label", LABEL, *LOCKED, "--user", USER)
+    said = docker(
+        *("run", *options, "--volume", f"{tmp_path}/data:/data", "fedota/database:latest"),
+        check=False,
+    )
+    assert "was made by PostgreSQL 9.6, and this image has 1" in said
+    assert "fedota backup" in said
+    assert [path.name for path in cluster.iterdir()] == ["PG_VERSION"]
+
+
 @pytest.mark.timeout(180)
 async def test_the_front_serves_and_stops() -> None:
     options = ["--network", "none", "--env", "FEDOTA_HOST=fedota.example"]
