@@ -21,7 +21,7 @@ from ui.session import account
 EVERY_S = 4.0
 _METRICS_SHOWN = 5
 # More than are drawn: of these, a curve keeps its lowest and highest.
-_ROUNDS_READ = 1_000
+_ROUNDS_READ = 500
 
 
 def _newest_scores(evaluations: Sequence[EvaluationView]) -> dict[str, tuple[float, float | None]]:
