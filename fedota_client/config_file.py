@@ -68,7 +68,8 @@ def _config_path(config: Path | None) -> Path | None:
         return named.expanduser()
     home = Path(os.environ.get(f"{_PREFIX}HOME", ClientSettings.model_fields["home"].default))
     path = home.expanduser() / CONFIG_FILE
-    return path if path.is_file() else None
+    # Of a folder that may not be looked into, more is said where it is used.
+    return path if os.path.isfile(path) else None
 
 
 def _read(path: Path) -> dict[str, Any]:

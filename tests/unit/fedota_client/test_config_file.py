@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,20 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_file(
     assert settings.upload_max == 2_000_000
     assert settings.days == ""
     assert settings.config == home / "config.toml"
+
+
+def test_a_folder_that_may_not_be_looked_into_has_no_file(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As /fedota of another user in a container; whoever uses the folder says more."""
+
+    def refuse(path: object) -> os.stat_result:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as closed:
+        closed.setattr(os, "stat", refuse)
+        closed.setattr(Path, "stat", refuse)
+        assert client_settings().config is None
 
 
 def test_without_a_file_there_are_defaults(home: Path) -> None:
