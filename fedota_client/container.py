@@ -6,42 +6,11 @@ What a folder is, is looked up by `look`; what to say about it is decided apart 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fedota_client.mount_table import Mount, is_rootless, mount_of, own_mounts
 from fedota_proto.errors import FolderError
-
-_IN_MEMORY = frozenset({"tmpfs", "ramfs"})
-_ANONYMOUS = re.compile(r"/volumes/[0-9a-f]{64}/_data(/|$)")
-_ALL_IDS = 4_294_967_295
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """What a folder is a part of.
-
-    Parameters
-    ----------
-    at
-        Where it is mounted; ``/`` is the container's own file system.
-    kind
-        Of file system.
-    root
-        The folder in that file system.
-    """
-
-    at: str
-    kind: str
-    root: str = "/"
-
-    @property
-    def outlives(self) -> bool:
-        """Whether what is written there is still there when the container is removed."""
-        return (
-            self.at != "/" and self.kind not in _IN_MEMORY and _ANONYMOUS.search(self.root) is None
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +78,17 @@ def check_home(path: Path) -> None:
         With the part of the command that mends it.
     """
     _refuse(home_mistake(look(path), _caller()))
+
+
+def check_kept(path: Path) -> None:
+    """Refuse a folder of the client's own in which nothing can be looked up.
+
+    Raises
+    ------
+    FolderError
+        With the part of the command that mends it.
+    """
+    _refuse(kept_mistake(look(path), _caller()))
 
 
 def check_out(path: Path) -> None:
@@ -179,10 +159,26 @@ def home_mistake(folder: Folder, caller: Caller) -> str:
     return ""
 
 
+def kept_mistake(folder: Folder, caller: Caller) -> str:
+    """Say what is wrong with the client's own folder for reading alone; empty if nothing is."""
+    path = folder.path
+    if not folder.mount.outlives:
+        return (
+            f"The client's folder {path} is not mounted, so that nothing is known of what has "
+            f'left: add -v "$PWD/fedota:{path}" to the command.'
+        )
+    if not folder.readable:
+        return (
+            f"The client's folder {path} cannot be read by {_who(caller)}: "
+            f"{_remedy(folder, caller)}"
+        )
+    return ""
+
+
 def look(path: Path) -> Folder:
     """Look at a folder; of one that is to be made still, at the nearest that is there."""
     path = path.absolute()
-    mount = mount_of(path, _mounts())
+    mount = mount_of(path, own_mounts())
     there = next(part for part in (path, *path.parents) if os.path.exists(part))
     status = there.stat()
     enter = os.X_OK if there.is_dir() else 0
@@ -198,37 +194,6 @@ def look(path: Path) -> Folder:
         owner=status.st_uid,
         mode=status.st_mode & 0o777,
     )
-
-
-def mount_of(path: Path, mounts: Iterable[Mount]) -> Mount:
-    """Return the mount that a path is in: of those that it is below, the last and deepest."""
-    found = Mount("/", "overlay")
-    for mount in mounts:
-        if path.is_relative_to(mount.at) and len(mount.at) >= len(found.at):
-            found = mount
-    return found
-
-
-def read_mounts(text: str) -> list[Mount]:
-    """Read ``/proc/self/mountinfo``.
-
-    References
-    ----------
-    proc(5).
-    """
-    mounts = []
-    for line in text.splitlines():
-        fields, _, more = line.partition(" - ")
-        parts = fields.split(" ")
-        if len(parts) >= 5 and more:
-            mounts.append(Mount(_unescaped(parts[4]), more.split(" ")[0], _unescaped(parts[3])))
-    return mounts
-
-
-def is_rootless(uid_map: str) -> bool:
-    """Tell from ``/proc/self/uid_map`` whether user ids here are others on the host."""
-    lines = [line.split() for line in uid_map.splitlines() if line.strip()]
-    return bool(lines) and lines != [["0", "0", str(_ALL_IDS)]]
 
 
 def _who(caller: Caller) -> str:
@@ -277,20 +242,9 @@ def _refuse(mistake: str) -> None:
         raise FolderError(mistake)
 
 
-def _mounts() -> list[Mount]:
-    try:
-        return read_mounts(Path("/proc/self/mountinfo").read_text(errors="replace"))
-    except OSError:
-        return []
-
-
 def _caller() -> Caller:
     try:
         uid_map = Path("/proc/self/uid_map").read_text()
     except OSError:
         uid_map = ""
     return Caller(os.getuid(), is_rootless(uid_map))
-
-
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,11 +14,14 @@ from rich.table import Table
 
 from fedota_client.commands.options import ConfigOption, HomeOption, JsonOption, home_of
 from fedota_client.config_file import client_settings
+from fedota_client.container import check_kept
 from fedota_client.home import known_receipts
 from fedota_client.plain_errors import plain_errors
 from fedota_client.receipts.account import Account, account_of
 from fedota_client.receipts.checking import CheckedBook, check_book
 from fedota_client.receipts.keys import keys_of
+from fedota_client.settings import ClientSettings
+from fedota_proto.errors import FolderError
 from fedota_proto.units import size_words
 
 _WIDTH = 140  # of a table that goes to a file
@@ -45,6 +49,7 @@ def receipts(
     with plain_errors():
         settings = client_settings(config)
         folder = home_of(home, settings) or known_receipts(settings.home)
+        _refuse_unreadable(folder, settings)
         book = check_book(folder, keys_of(folder))
         account = account_of(book.lines)
         if as_json:
@@ -52,6 +57,15 @@ def receipts(
         else:
             _show(folder, book, account, last)
         raise typer.Exit(1 if book.findings else 0)
+
+
+def _refuse_unreadable(folder: Path, settings: ClientSettings) -> None:
+    if settings.container:
+        check_kept(folder)
+    if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
+        raise FolderError(
+            f"{folder} cannot be read: run the command as the user that it belongs to."
+        )
 
 
 def _document(folder: Path, book: CheckedBook, account: Account) -> dict[str, object]:

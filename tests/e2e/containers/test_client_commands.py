@@ -85,12 +85,16 @@ class Holder:
             path.chmod(0o700 if path.is_dir() else 0o600)
 
     async def run(
-        self, *words: str, network: tuple[str, ...] = ALONE, data: Path | None = None
+        self,
+        *words: str,
+        network: tuple[str, ...] = ALONE,
+        data: Path | None = None,
+        user: str = f"{USER}:{GROUP}",
     ) -> Ran:
         """Run the shown command, with other words after the image."""
         command = [
             *("run", "--rm", "--label", LABEL, *LOCKED, *network),
-            *("--user", f"{USER}:{GROUP}"),
+            *("--user", user),
             *("--volume", f"{data or self.data}:/data:ro", "--volume", f"{self.fedota}:/fedota"),
             *(IMAGE, *words),
         ]
@@ -204,6 +208,9 @@ async def receipts(its: Trained) -> None:
     ran = await its.holder.run("receipts", "--json")
     nothing_wrong(ran)
     assert (ran.document["counted"], ran.document["verified"]) == (1, True)
+    other = await its.holder.run("receipts", user="4321:4321")
+    assert (other.code, "Traceback" in other.said) == (1, False)
+    assert "cannot be read by the user id 4321" in other.said
 
 
 async def personalize(its: Trained) -> None:

@@ -10,14 +10,12 @@ import pytest
 from fedota_client.container import (
     Caller,
     Folder,
-    Mount,
     data_mistake,
     home_mistake,
-    is_rootless,
+    kept_mistake,
     look,
-    mount_of,
-    read_mounts,
 )
+from fedota_client.mount_table import Mount, is_rootless, mount_of, read_mounts
 
 ROOT = Mount("/", "overlay")
 DATA = Folder(Path("/data"), Mount("/data", "ext4", "/srv/ann/data"), owner=1000)
@@ -123,6 +121,15 @@ def test_mounts_are_read_with_their_escapes() -> None:
     assert mount_of(Path("/fedota"), mounts).at == "/"
     assert mount_of(Path("/database"), mounts).at == "/"
     assert read_mounts("nonsense\n\n") == []
+
+
+def test_a_folder_in_which_nothing_can_be_looked_up() -> None:
+    assert kept_mistake(replace(HOME, writable=False, read_only=True), ANN) == ""
+    missing = kept_mistake(replace(HOME, exists=False, mount=ROOT), ANN)
+    assert "is not mounted, so that nothing is known" in missing
+    closed = kept_mistake(replace(HOME, readable=False), OTHER)
+    assert "cannot be read by the user id 10001" in closed
+    assert "belongs to the user id 1000" in closed
 
 
 def test_whether_user_ids_are_mapped() -> None:
