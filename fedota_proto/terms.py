@@ -14,7 +14,7 @@ _HEADER_BYTES = 128
 
 
 def update_bytes(manifest: Manifest) -> int:
-    """Return how many bytes one update has: its arrays and what stands before each."""
+    """Return about how many bytes one update has: its arrays and what stands before each."""
     return manifest.size_bytes + _HEADER_BYTES * len(manifest.arrays)
 
 
@@ -56,7 +56,7 @@ def strategy_words(spec: StrategySpec) -> str:
 def leaves_words(manifest: Manifest, spec: StrategySpec) -> str:
     """Say what leaves in each round."""
     return (
-        f"The trained model's arrays, {size_words(update_bytes(manifest))} a round, and the "
+        f"The trained model's arrays, about {size_words(update_bytes(manifest))} a round, and the "
         f"numbers {', '.join(update_metrics(manifest))}"
         + (" (the loss in training too)." if spec.needs_loss else ".")
     )

@@ -217,8 +217,9 @@ def _asks(problem: Problem) -> tuple[str, ...]:
 def _leaves(problem: Problem, manifest: Manifest, choices: Choices) -> list[str]:
     rounds = choices.rounds_wanted or problem.rounds.rounds
     lines = [
-        f"{leaves_words(manifest, problem.strategy.spec)} In {rounds} rounds at most "
-        f"{size_words(rounds * update_bytes(manifest))}."
+        f"{leaves_words(manifest, problem.strategy.spec)} In {rounds} rounds about "
+        f"{size_words(rounds * update_bytes(manifest))}; a round that is abandoned and repeated "
+        "counts again."
     ]
     if choices.share is ShareMetrics.COARSE:
         lines.append(

@@ -11,9 +11,8 @@ from typing import IO
 
 import numpy as np
 
-from fedota_client.data.csv_header import unreadable
 from fedota_client.data.findings import FileRefusedError, Finding, listed, refuse_first
-from fedota_client.data.folder import data_files
+from fedota_client.data.folder import data_files, unreadable
 from fedota_client.examples import Examples, Field
 from fedota_proto.data_format import ArraysFormat, DeclaredArray
 from fedota_proto.errors import DataError, StreamError

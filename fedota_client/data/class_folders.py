@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fedota_client.data.findings import Finding, listed
-from fedota_client.data.folder import unreadable_folder
+from fedota_client.data.folder import strange_name, unreadable_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,8 @@ def find_class_folders(
         remedy = f"Name the folder that holds a folder for each class: {listed(list(classes))}."
         gone = Finding("folder", "", f"no folder {str(place)!r}", remedy=remedy)
         return ClassFolders(tuple(() for _ in classes), (gone,))
-    findings: list[Finding] = []
     try:
-        entries = sorted(path for path in place.iterdir() if not path.name.startswith("."))
+        entries, findings = _named(place, "")
         folders = [path for path in entries if path.is_dir()]
     except OSError as error:
         return ClassFolders(tuple(() for _ in classes), (unreadable_folder("", error),))
@@ -91,11 +90,11 @@ def _files_in(
     if not folder.is_dir():
         return (), []
     try:
-        entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        entries, strange = _named(folder, f"{folder.name}/")
     except OSError as error:
         return (), [unreadable_folder(f"{folder.name}/", error)]
     found = tuple(p for p in entries if p.suffix.lower() in suffixes and not p.is_dir())
-    findings = [
+    findings = strange + [
         Finding(
             "foreign",
             f"{folder.name}/{path.name}",
@@ -116,6 +115,19 @@ def _files_in(
             )
         )
     return found, findings
+
+
+def _named(folder: Path, prefix: str) -> tuple[list[Path], list[Finding]]:
+    """List what lies in a folder and is not hidden; and what has a name that no text can hold."""
+    entries: list[Path] = []
+    findings: list[Finding] = []
+    for path in sorted(path for path in folder.iterdir() if not path.name.startswith(".")):
+        strange = strange_name(path.name, prefix)
+        if strange is None:
+            entries.append(path)
+        else:
+            findings.append(strange)
+    return entries, findings
 
 
 def _strange(path: Path, classes: Sequence[str]) -> Finding:

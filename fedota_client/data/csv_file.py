@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.csv
 
 from fedota_client.data.blocks import Block, Part, TableFile, arrow_type
-from fedota_client.data.csv_header import not_utf8, read_header, unreadable
+from fedota_client.data.csv_header import not_utf8, read_header
 from fedota_client.data.findings import Finding
+from fedota_client.data.folder import unreadable
 from fedota_proto.data_format import TableFormat
 
 BLOCK_BYTES = 16 << 20

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fedota_client.data.findings import FileRefusedError, Finding, listed
+from fedota_client.data.folder import unreadable
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
@@ -72,7 +73,7 @@ def read_header(path: Path, name: str, declared: Sequence[str]) -> list[str]:
     missing = [column for column in declared if column not in found]
     if missing:
         raise FileRefusedError(
-            _other_dialect(path, name, sample, declared) or _missing(name, missing, found)
+            _other_dialect(path, name, sample, declared) or _missing(name, missing, found, declared)
         )
     return [
         one if one in declared else f"{one} (column {number})"
@@ -122,11 +123,15 @@ def _shell_quoted(code: str) -> str:
     return shlex.quote(code) if special else f'"{code}"'
 
 
-def _missing(name: str, missing: Sequence[str], found: Sequence[str]) -> Finding:
+def _missing(
+    name: str, missing: Sequence[str], found: Sequence[str], declared: Sequence[str]
+) -> Finding:
     if len(missing) > 1:
         what, remedy = f"no columns {listed(missing)}", "Add them, named exactly so"
     else:
-        near = difflib.get_close_matches(missing[0], [one for one in found if one], n=1)
+        near = difflib.get_close_matches(
+            missing[0], [one for one in found if one and one not in declared], n=1
+        )
         what = f"no column {missing[0]!r}"
         remedy = (
             f"Is it the one named {near[0]!r}? Rename it" if near else "Add it, named exactly so"
@@ -153,14 +158,4 @@ def not_utf8(path: Path, name: str, encoding: str) -> Finding:
         "it is not UTF-8 text",
         remedy="Save it as “CSV UTF-8”, or rewrite it and remove the old file:",
         command=f"iconv -f {encoding} -t UTF-8 {shlex.quote(path.name)} > {shlex.quote(target)}",
-    )
-
-
-def unreadable(name: str, error: OSError) -> Finding:
-    """Say that a file cannot be read."""
-    return Finding(
-        "unreadable",
-        name,
-        f"it cannot be read ({error.strerror or error})",
-        remedy="Give the user who runs this the right to read it, or remove it.",
     )

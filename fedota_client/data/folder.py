@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,6 +50,9 @@ def data_files(place: Path, suffixes: Sequence[str], what: str) -> list[Path]:
         )
     except OSError as error:
         raise FileRefusedError(unreadable_folder("", error)) from error
+    for path in found:
+        if strange := strange_name(path.name):
+            raise FileRefusedError(strange)
     if not found:
         named = " or ".join(f"*{suffix}" for suffix in suffixes)
         raise FileRefusedError(
@@ -69,5 +73,43 @@ def unreadable_folder(name: str, error: OSError) -> Finding:
         "unreadable",
         name,
         f"it cannot be read ({reason})" if name else f"a folder that cannot be read ({reason})",
-        remedy="Give the user who runs this the right to read it.",
+        remedy=_remedy_of(error),
     )
+
+
+def unreadable(name: str, error: OSError) -> Finding:
+    """Say that a file cannot be read."""
+    return Finding(
+        "unreadable",
+        name,
+        f"it cannot be read ({error.strerror or error})",
+        remedy=_remedy_of(error),
+    )
+
+
+def _remedy_of(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "Give the user who runs this the right to read it, or remove it."
+    return "Look whether it is there and whole, or remove it."
+
+
+def strange_name(name: str, folder: str = "") -> Finding | None:
+    """Refuse a file's name that no text can hold, as an old program may have packed it.
+
+    Parameters
+    ----------
+    name
+        As the system gave it.
+    folder
+        What stands before it in findings, with its ``/``.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return Finding(
+            "name",
+            folder + os.fsencode(name).decode("utf-8", "backslashreplace"),
+            "it has a name that is not UTF-8",
+            remedy="Rename it.",
+        )
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -20,7 +21,13 @@ from fedota_client.data.findings import (
 )
 from fedota_client.data.folder import unreadable_folder
 from fedota_client.data.judge import TableJudge
-from fedota_client.data.picture_folder import PictureFolder, find_pictures, label_key
+from fedota_client.data.picture_folder import (
+    PictureFolder,
+    find_pictures,
+    label_key,
+    leads_out_of,
+    link_out,
+)
 from fedota_client.data.table_files import SUFFIXES, open_table
 from fedota_client.data.table_values import table_examples
 from fedota_client.examples import Field
@@ -38,6 +45,7 @@ _EXPECTED = {
     "backslash-path": "/ between folders",
     "outside-path": "a path inside the data's folder, without '..'",
     "foreign": "a PNG or JPEG file",
+    "no-ending": "its name with the ending",
     "no-picture": "a picture in the data's folder",
     "named-twice": "each picture once",
 }
@@ -45,6 +53,7 @@ _REMEDIES = {
     "absolute-path": "Leave out what stands before it, as in scans/a.png.",
     "backslash-path": "Write it as scans/a.png.",
     "outside-path": "Move the picture into the folder and write its path there.",
+    "no-ending": "Write the ending too, as in scans/a.png.",
     "foreign": "Save the picture as PNG, or remove the row.",
     "no-picture": "Correct the path (upper and lower case count), add the picture, or remove the "
     "row.",
@@ -107,6 +116,17 @@ def labels_file(place: Path, data_format: ImagesFormat) -> Path:
         raise FileRefusedError(unreadable_folder("", error)) from error
     found = [place / name for name in LABELS_NAMES if name in tables]
     if len(found) == 1:
+        if leads_out_of(os.path.realpath(place), found[0]):
+            raise FileRefusedError(link_out(found[0].name))
+        if not found[0].is_file():  # a pipe would be waited for
+            raise FileRefusedError(
+                Finding(
+                    "labels",
+                    found[0].name,
+                    "it is no ordinary file",
+                    remedy="Put a CSV or Parquet file there.",
+                )
+            )
         return found[0]
     if found:
         raise FileRefusedError(
@@ -189,7 +209,7 @@ class Pairing:
                 continue  # the judge tells of it
             number = self._folder.number_of.get(label_key(text))
             if number is None:
-                wrong.setdefault(_mistake(text), []).append(at)
+                wrong.setdefault(self._mistake(text), []).append(at)
             elif self._row_of[number]:
                 wrong.setdefault("named-twice", []).append(at)
             else:
@@ -208,6 +228,17 @@ class Pairing:
                     remedy="Add a row for it, or move it out of the data's folder.",
                 )
 
+    def _mistake(self, text: str) -> str:
+        """Say what is wrong with a path that leads to no picture."""
+        mistake = label_path_mistake(text)
+        if mistake:
+            return mistake
+        if text.lower().endswith(IMAGE_SUFFIXES):
+            return "no-picture"
+        suffixes = (*IMAGE_SUFFIXES, *map(str.upper, IMAGE_SUFFIXES))
+        endings = (label_key(text + suffix) for suffix in suffixes)
+        return "no-ending" if any(one in self._folder.number_of for one in endings) else "foreign"
+
     def _finding(self, code: str, ats: list[int], judged: Judged, texts: np.ndarray) -> Finding:
         text = texts[ats[0]]
         found = shown(text)
@@ -224,11 +255,3 @@ class Pairing:
             rows=tuple(int(judged.rows[at]) for at in ats[:PLACES_KEPT]),
             count=len(ats),
         )
-
-
-def _mistake(text: str) -> str:
-    """Say what is wrong with a path that leads to no picture."""
-    mistake = label_path_mistake(text)
-    if mistake:
-        return mistake
-    return "no-picture" if text.lower().endswith(IMAGE_SUFFIXES) else "foreign"

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fedota_client.data.blocks import NUMBERS, Block, Part, TableFile
-from fedota_client.data.csv_header import unreadable
 from fedota_client.data.findings import FileRefusedError, Finding, listed
+from fedota_client.data.folder import unreadable
 from fedota_proto.data_format import Column, TableFormat
 
 ROWS_AT_A_TIME = 100_000
@@ -50,7 +50,9 @@ class ParquetFile(TableFile):
         found = self._file.schema_arrow.names
         missing = [column.name for column in self._columns if column.name not in found]
         if missing:
-            near = difflib.get_close_matches(missing[0], found, n=1)
+            declared = {column.name for column in self._columns}
+            others = [one for one in found if one not in declared]
+            near = difflib.get_close_matches(missing[0], others, n=1)
             hint = f"Is it the one named {near[0]!r}? Rename it" if near else "Add it"
             raise FileRefusedError(
                 Finding(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from fedota_client.data.findings import Finding
-from fedota_client.data.folder import unreadable_folder
+from fedota_client.data.folder import strange_name, unreadable_folder
 from fedota_proto.data_format.images import IMAGE_SUFFIXES
 
 
@@ -82,10 +82,15 @@ def find_pictures(place: Path) -> PictureFolder:
             is_picture = path.suffix.lower() in IMAGE_SUFFIXES
             if entry.name.startswith("."):
                 continue
+            strange = strange_name(entry.name, "" if folder == place else f"{name}/")
+            if strange is not None:
+                if is_picture or entry.is_dir():
+                    findings.append(strange)
+                continue
             if entry.is_symlink():
-                leads_out = not _is_in(os.path.realpath(path), root)
+                leads_out = leads_out_of(root, path)
                 if leads_out and (is_picture or entry.is_dir()):
-                    findings.append(_link(path.relative_to(place).as_posix()))
+                    findings.append(link_out(path.relative_to(place).as_posix()))
                 if not is_picture or entry.is_dir():
                     continue
                 if leads_out:
@@ -101,11 +106,13 @@ def find_pictures(place: Path) -> PictureFolder:
     return PictureFolder(place, paths, numbers, frozenset(refused), tuple(findings))
 
 
-def _is_in(path: str, root: str) -> bool:
-    return os.path.commonpath([path, root]) == root
+def leads_out_of(root: str, path: Path) -> bool:
+    """Tell whether a link leads out of a folder, whose own real path is given."""
+    return os.path.commonpath([os.path.realpath(path), root]) != root
 
 
-def _link(name: str) -> Finding:
+def link_out(name: str) -> Finding:
+    """Refuse a link that leads out of the data's folder."""
     return Finding(
         "link",
         name,

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from fedota_client.data.csv_header import unreadable
 from fedota_client.data.findings import FileRefusedError, Finding
+from fedota_client.data.folder import unreadable
 from fedota_proto.data_format import ImagesFormat
 
 PIXELS_MAX = 64_000_000

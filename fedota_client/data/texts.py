@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from fedota_client.data.class_folders import find_class_folders
-from fedota_client.data.csv_header import unreadable
 from fedota_client.data.findings import Finding, refuse_first
+from fedota_client.data.folder import unreadable
 from fedota_client.data.spool import MEMORY_BYTES
 from fedota_client.examples import Examples, Field, Values
 from fedota_client.failures import TaskFailedError

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fedota_client.data.findings import FileRefusedError
+from fedota_client.data.folder import strange_name
 from fedota_client.examples import Examples, Field, slices
 from fedota_proto.data_format import ArraysFormat, DataFormat, ImagesFormat, TableFormat, TextFormat
 from fedota_proto.data_format.images import IMAGE_SUFFIXES
@@ -148,6 +149,9 @@ def _files(
     if not paths:
         raise DataError(f"There is no {what} in {place}.")
     base = place.parent if place.is_file() else place
+    for path in paths:
+        if strange := strange_name(str(path.relative_to(base))):
+            raise FileRefusedError(strange)
     for rows in slices(len(paths), _AT_A_TIME):
         some = paths[rows]
         zeros = np.zeros((len(some), len(target_names)), np.float32)

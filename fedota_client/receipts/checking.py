@@ -84,17 +84,20 @@ def check_book(folder: Path, keys: Keys | None = None) -> CheckedBook:
             f"After line {len(whole)} a line was cut off, as a crash leaves it: it is not counted."
         )
     previous: str | None = FIRST
+    follows = 1  # what a line that follows the one before was written as
     for number, line in enumerate(whole, start=1):
         fields = read_line(line)
         if fields is None:
             book.findings.append(f"Line {number} was changed: it is not as a receipt is written.")
         else:
             keys = keys or _named(fields)
-            _check_line(book, number, fields, previous, keys)
+            _check_line(book, number, fields, follows, previous, keys)
             book.lines.append(fields)
         # The line after one that was changed cannot follow it; that is told once.
         signed = fields is not None and keys is not None and is_signed(fields, keys.client)
         previous = line_sha256(line) if signed else None
+        # So is a gap: what comes after it follows by itself.
+        follows = 1 + (int(fields["number"]) if signed and fields is not None else follows)
     _check_head(book, folder, [line_sha256(line) for line in whole])
     return book
 
@@ -103,6 +106,7 @@ def _check_line(
     book: CheckedBook,
     number: int,
     fields: dict[str, Any],
+    follows: int,
     previous: str | None,
     keys: Keys | None,
 ) -> None:
@@ -111,7 +115,7 @@ def _check_line(
         return
     if not is_signed(fields, keys.client):
         book.findings.append(f"Line {number} was changed: this client's signature does not fit it.")
-    elif fields.get("number") != number or previous not in (None, fields.get("previous")):
+    elif fields.get("number") != follows or previous not in (None, fields.get("previous")):
         written = fields.get("number")
         book.findings.append(
             f"Line {number} was written as line {written} and does not follow the one before it: "
@@ -149,6 +153,8 @@ def _check_head(book: CheckedBook, folder: Path, hashes: list[str]) -> None:
             "missing at the end."
         )
         return
+    if newest in hashes:
+        return  # what is missing before it has been found
     if written > len(hashes):
         book.findings.append(
             f"{written} lines were written and {len(hashes)} are there: the last were removed."

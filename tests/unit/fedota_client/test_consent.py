@@ -111,7 +111,7 @@ def test_it_says_what_runs_what_leaves_where_to_and_for_how_long() -> None:
     assert "dense   Dense" in text
     assert "drop_a  Dropout" in text
     assert "1.2 kB a round" in text
-    assert "In 20 rounds at most 25.0 kB." in text
+    assert "In 20 rounds about 25.0 kB; a round that is abandoned" in text
     assert "num-examples, loss, accuracy" in text
     assert "layers/dense/vars/0  float32  30×8" in text
     assert "selector fl.example.org:7443 (selector-1.abcdef123456.fedota)" in text
@@ -136,7 +136,7 @@ def test_it_says_who_can_see_a_single_update() -> None:
 def test_the_wanted_rounds_are_told() -> None:
     text = terms(rounds_wanted=5).text()
     assert "5 counted rounds (--rounds)" in text
-    assert "In 5 rounds at most" in text
+    assert "In 5 rounds about" in text
 
 
 def test_it_says_who_asks_and_what_for() -> None:

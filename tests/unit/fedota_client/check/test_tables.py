@@ -122,7 +122,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     table(tmp_path, ROWS)
     (tmp_path / "b.csv").symlink_to("/proc/self/mem")  # even root cannot read its beginning
     (mistake,) = check(tmp_path).mistakes
-    assert mistake.sentence.startswith("b.csv cannot be read (Input/output error). Give the user")
+    assert mistake.sentence.startswith("b.csv cannot be read (Input/output error). Look whether")
 
 
 def test_a_folder_that_cannot_be_read_is_told(

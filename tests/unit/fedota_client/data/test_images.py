@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -124,6 +125,12 @@ def test_a_truncated_picture_is_told(tmp_path: Path, suffix: str) -> None:
 def test_wrong_channels_are_told(tmp_path: Path) -> None:
     picture(tmp_path / "cat" / "a.png", mode="L")
     assert "cat/a.png: found a picture in grey, expected colour. Convert it" in refusal(tmp_path)
+
+
+def test_a_name_that_no_text_can_hold_is_told(tmp_path: Path) -> None:
+    picture(tmp_path / "cat" / "a.png")
+    picture(tmp_path / "cat" / os.fsdecode(b"gr\xfcn.png"))
+    assert r"cat/gr\xfcn.png has a name that is not UTF-8. Rename it." in refusal(tmp_path)
 
 
 def test_a_folder_without_any_class_is_told(tmp_path: Path) -> None:

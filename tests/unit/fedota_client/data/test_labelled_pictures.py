@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,12 +45,12 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def refusal(place: Path) -> str:
+def refusal(place: Path, data_format: ImagesFormat = FORMAT) -> str:
     """Return what is said of data that is kept, and of data that is decoded when it is needed."""
     said = []
     for memory_bytes in (1 << 20, 0):
         with pytest.raises(DataError) as caught:
-            read_examples(place, FORMAT, memory_bytes=memory_bytes)
+            read_examples(place, data_format, memory_bytes=memory_bytes)
         said.append(caught.value.public_message)
     assert said[0] == said[1]
     return said[0]
@@ -130,6 +132,10 @@ def test_the_same_picture_is_on_the_same_side_whatever_its_labels(tmp_path: Path
             r"found 'scans\\b.JPG', expected / between folders. Write it as scans",
         ),
         (
+            "scans/b,I,1",
+            "found 'scans/b', expected its name with the ending. Write the ending too, as in",
+        ),
+        (
             "notes.txt,I,1",
             "found 'notes.txt', expected a PNG or JPEG file. Save the picture as PNG",
         ),
@@ -177,6 +183,28 @@ def test_a_link_is_followed_inside_of_the_folder_alone(folder: Path, tmp_path: P
     assert "scans/linked is a link that leads out" in refusal(folder)
 
 
+def test_a_column_that_is_asked_for_is_not_taken_for_another(folder: Path) -> None:
+    targets = tuple(Column(name, "number", target=True) for name in ("shade", "side"))
+    (folder / "labels.csv").write_text("file,shade\na.png,1\n")
+    said = refusal(folder, replace(FORMAT, targets=targets))
+    assert "found no column 'side'. Add it, named exactly so" in said
+
+
+def test_a_name_that_no_text_can_hold_is_told(folder: Path) -> None:
+    picture(folder / "scans" / os.fsdecode(b"gr\xfcn.png"))
+    assert r"scans/gr\xfcn.png has a name that is not UTF-8. Rename it." in refusal(folder)
+
+
+def test_a_file_of_labels_that_is_none_is_told(folder: Path, tmp_path: Path) -> None:
+    labels_file = folder / "labels.csv"
+    labels_file.rename(tmp_path / "elsewhere.csv")
+    labels_file.symlink_to(tmp_path / "elsewhere.csv")
+    assert "labels.csv is a link that leads out of the data's folder" in refusal(folder)
+    labels_file.unlink()
+    os.mkfifo(labels_file)
+    assert "labels.csv is no ordinary file. Put a CSV or Parquet" in refusal(folder)
+
+
 def test_where_the_labels_are_missing_it_is_told_what_to_do(folder: Path) -> None:
     labels_file = folder / "labels.csv"
     labels_file.rename(folder / "labels-commas.csv")
@@ -201,6 +229,7 @@ def test_where_the_labels_are_missing_it_is_told_what_to_do(folder: Path) -> Non
     [
         ("file;stage;size\na.png;I;1,5\n", "cells separated by semicolons and numbers with a dec"),
         ("picture,stage,size\na.png,I,1\n", "labels.csv, row 1: found no column 'file'"),
+        ("file,sizes,stage\na.png,1,I\n", "found no column 'size'. Is it the one named 'sizes'?"),
         ("file,stage\na.png,I\n", "labels.csv, row 1: found no column 'size'. Add it, named exact"),
         ("", "labels.csv is empty. Its first row must name the columns: 'file', 'stage', 'size'"),
     ],

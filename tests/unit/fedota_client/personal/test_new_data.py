@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,12 @@ def test_no_picture_and_a_wrong_one(tmp_path: Path) -> None:
         list(new_examples(tmp_path, problem(PICTURES).data))
     Image.new("L", (3, 2)).save(tmp_path / "a.png")
     with pytest.raises(DataError, match=r"a\.png"):
+        list(new_examples(tmp_path, problem(PICTURES).data))
+
+
+def test_a_name_that_no_text_can_hold(tmp_path: Path) -> None:
+    Image.new("L", (2, 2)).save(tmp_path / os.fsdecode(b"gr\xfcn.png"))
+    with pytest.raises(DataError, match=r"gr\\xfcn\.png has a name that is not UTF-8"):
         list(new_examples(tmp_path, problem(PICTURES).data))
 
 

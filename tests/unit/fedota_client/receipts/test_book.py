@@ -124,8 +124,8 @@ def test_a_changed_line_is_found_and_named(written: Path, place: int) -> None:
 def test_a_removed_line_is_found_and_named(written: Path, place: int) -> None:
     lines = lines_of(written)
     del lines[place]
-    first = findings(written, lines)[0]
-    assert first.startswith(f"Line {place + 1} was written as line {place + 2} and does not follow")
+    (found,) = findings(written, lines)
+    assert found.startswith(f"Line {place + 1} was written as line {place + 2} and does not follow")
 
 
 def test_removed_last_lines_are_found(written: Path) -> None:
