@@ -63,6 +63,15 @@ def target_fields(data_format: DataFormat) -> list[DeclaredField]:
     return [DeclaredField(names, (len(names),))]
 
 
+def target_classes(data_format: DataFormat) -> dict[str, tuple[str, ...]]:
+    """Name the classes of each target, in declared order; none where it is a number."""
+    if isinstance(data_format, ArraysFormat):
+        return {one.name: tuple(map(str, range(one.classes))) for one in data_format.targets}
+    if isinstance(data_format, TableFormat | ImagesFormat) and data_format.targets:
+        return {column.name: column.classes for column in data_format.targets}
+    return dict.fromkeys(data_format.target_names, data_format.classes)
+
+
 def has_gaps(columns: Sequence[Column]) -> bool:
     """Say whether a number may be missing in some of these columns."""
     return any(column.optional and not column.allowed for column in columns)

@@ -12,6 +12,7 @@ from fedota_client.declared_fields import (
     DeclaredField,
     has_gaps,
     input_fields,
+    target_classes,
     target_fields,
 )
 from fedota_client.examples import Examples, Field, Values
@@ -217,16 +218,18 @@ def _has_gaps(data_format: DataFormat, field: DeclaredField, place: _Place) -> b
 
 
 def _check_classes(data_format: DataFormat, outputs: Sequence[ManifestInput]) -> None:
-    classes = len(data_format.classes)
-    if len(outputs) != 1 or not classes:
-        return
-    width = outputs[0].shape[-1] if outputs[0].shape else None
-    if width is not None and 1 < width < classes:
-        raise ModelFileError(
-            f"The model's output tells {width} classes apart, but "
-            f"{data_format.target_names[0]!r} has {classes} values: make them agree.",
-            place=outputs[0].name,
-        )
+    """Refuse an output that tells fewer classes apart than its target has."""
+    targets = target_classes(data_format)
+    only = next(iter(targets)) if len(outputs) == len(targets) == 1 else None
+    for one in outputs:
+        name = only or one.name
+        width, classes = one.shape[-1] if one.shape else None, len(targets.get(name, ()))
+        if width is not None and 1 < width < classes:
+            raise ModelFileError(
+                f"The model's output {one.name!r} tells {width} classes apart, but {name!r} has "
+                f"{classes} values: make them agree.",
+                place=one.name,
+            )
 
 
 def _width(one: ManifestInput) -> int | None:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fedota_client.declared_fields import target_classes
 from fedota_client.jobs.loading import failing_as, load_model
 from fedota_client.model_inputs import InputLayout
-from fedota_client.personal.answers import class_columns, number_columns
+from fedota_client.personal.answers import class_columns, number_columns, target_columns
 from fedota_client.personal.new_data import new_examples
 from fedota_client.whole_file import whole_file
 from fedota_proto.errors import DataError, FolderError
@@ -92,7 +93,9 @@ def predict(problem_file: Path, model_file: Path, data: Path, out: Path) -> int:
                     names, columns = class_columns(outputs[0], problem.data.classes)
                 else:
                     outs = [one.name for one in model.outputs]
-                    names, columns = number_columns(outputs, problem.data.target_names, outs)
+                    names, columns = target_columns(
+                        outputs, outs, target_classes(problem.data)
+                    ) or number_columns(outputs, problem.data.target_names, outs)
                 if not count:
                     table.writerow(["file", "row", *names])
                 for (name, row), values in zip(piece.places, _rows(columns), strict=True):

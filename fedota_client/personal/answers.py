@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -35,6 +35,39 @@ def class_columns(outputs: np.ndarray, classes: Sequence[str]) -> Columns:
         shown = [f"output {name}" for name in classes]
         shown += [f"output {place}" for place in range(len(classes), flat.shape[1])]
     return ["prediction", *shown], [chosen, *flat.T]
+
+
+def target_columns(
+    outputs: Sequence[np.ndarray], names: Sequence[str], classes: Mapping[str, Sequence[str]]
+) -> Columns | None:
+    """Show what is predicted of each of several targets.
+
+    Parameters
+    ----------
+    outputs, names
+        One ``(examples, …)`` per output, and what the model calls it.
+    classes
+        Of each target; none where it is a number.
+
+    Returns
+    -------
+    list of str, list of np.ndarray
+        Names of the columns, and their values; None where the outputs are not named as the targets.
+    """
+    if sorted(names) != sorted(classes):
+        return None
+    said: list[str] = []
+    columns: list[np.ndarray] = []
+    for name, one in zip(names, outputs, strict=True):
+        if classes[name]:
+            headings, values = class_columns(one, classes[name])
+            own = [heading.replace(" ", f" {name} ", 1) for heading in headings[1:]]
+            own = [f"prediction {name}", *own]
+        else:
+            own, values = number_columns([one], [name], [name])
+        said += own
+        columns += values
+    return said, columns
 
 
 def number_columns(

@@ -102,10 +102,12 @@ def test_a_class_and_a_number_are_learnt_from_the_labels(
     predict = ("--problem", folder / "problem.toml", "--model", model, "--data", new, "--out", said)
     assert lab.job("predict", *predict) == {}
     rows = list(csv.DictReader(said.read_text().splitlines()))
-    assert list(rows[0]) == ["file", "row", "output shade 0", "output shade 1", "output light"]
+    shade = ["prediction shade", "output shade dark", "output shade bright"]
+    assert list(rows[0]) == ["file", "row", *shade, "prediction light"]
     assert len(rows) == PICTURES // 2
     for row in rows:
-        assert float(row["output shade 0"]) + float(row["output shade 1"]) == pytest.approx(1)
+        assert float(row[shade[1]]) + float(row[shade[2]]) == pytest.approx(1)
+        assert row["prediction shade"] in ("dark", "bright")
 
 
 def test_a_model_of_ones_own_predicts_a_number_and_reports_how_far_off_it_is(

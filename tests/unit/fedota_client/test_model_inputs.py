@@ -89,6 +89,15 @@ def test_a_model_that_does_not_fit_is_refused_with_what_to_change(
     assert said in caught.value.public_message
 
 
+def test_an_output_among_several_that_tells_too_few_classes_apart_is_refused() -> None:
+    stage = Column("stage", "category", allowed=("I", "II", "III"), target=True)
+    size = Column("size", "number", target=True)
+    data_format = TableFormat(1, (Column("a", "number"), stage, size))
+    outputs = [ManifestInput("size", "float32", (1,)), ManifestInput("stage", "float32", (2,))]
+    with pytest.raises(ModelFileError, match="'stage' tells 2 classes apart, but 'stage' has 3"):
+        InputLayout(data_format, [ManifestInput("x", "float32", (1,))], outputs)
+
+
 def test_texts_and_numbers_of_a_table_go_to_inputs_of_their_own() -> None:
     data_format = TableFormat(
         1, (Column("note", "text"), Column("a", "number"), Column("b", "number"), TARGET)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fedota_client.personal.answers import class_columns, number_columns
+from fedota_client.personal.answers import class_columns, number_columns, target_columns
 from fedota_client.personal.new_data import new_examples
 from fedota_proto.errors import DataError
 from fedota_proto.problem import Problem, parse_problem
@@ -131,6 +131,17 @@ def test_classes_have_names_and_outputs_behind_them() -> None:
     names, columns = class_columns(np.array([[0.2], [0.9]]), ("cat", "dog"))
     assert names == ["prediction", "output dog"]
     assert columns[0].tolist() == ["cat", "dog"]
+
+
+def test_each_of_several_targets_is_told_by_its_name() -> None:
+    outputs = [np.array([[1.5], [2.5]]), np.array([[0.2, 0.8], [0.9, 0.1]])]
+    found = target_columns(outputs, ("size", "stage"), {"stage": ("I", "II"), "size": ()})
+    assert found is not None
+    names, columns = found
+    assert names == ["prediction size", "prediction stage", "output stage I", "output stage II"]
+    assert columns[0].tolist() == [1.5, 2.5]
+    assert columns[1].tolist() == ["II", "I"]
+    assert target_columns(outputs, ("a", "b"), {"stage": ("I", "II"), "size": ()}) is None
 
 
 def test_numbers_bear_the_targets_names_where_they_fit() -> None:
