@@ -14,6 +14,11 @@ from fedota_proto.v1 import fl_intra_pb2 as intra
 from fedota_proto.v1 import fl_records_pb2 as records_pb
 from fedota_proto.v1 import fl_round_pb2 as pb
 
+MEMBERSHIP_OVER = (
+    "The membership of this client has ended: it left, or its setter has revoked it. To take part "
+    "again, ask the problem's setter for a new invite."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -177,9 +182,7 @@ class Doorkeeper:
     def _is_bound(self, caller: Caller) -> bool:
         bound, revoked = self._bindings.get(caller.node_id, (b"", False))
         if revoked:
-            raise InviteError(
-                "The membership of this client has been revoked: ask the problem's setter."
-            )
+            raise InviteError(MEMBERSHIP_OVER)
         if bound and bound != caller.public_key:
             raise InviteError(
                 "This invite is used: another client enrolled with it. Go on with that client's "

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from fedota_proto.doorkeeper import check_version
+from fedota_proto.doorkeeper import MEMBERSHIP_OVER, check_version
 from fedota_proto.errors import StreamError, UnreachableError
 from fedota_proto.grpc_errors import from_refusal
 from fedota_proto.v1 import fl_intra_pb2 as intra
@@ -223,10 +223,7 @@ class Inbound:
 
 
 def _revoked() -> pb.Refusal:
-    return pb.Refusal(
-        code="invite",
-        reason="The membership of this client has been revoked: ask the problem's setter.",
-    )
+    return pb.Refusal(code="invite", reason=MEMBERSHIP_OVER)
 
 
 def replaced_refusal() -> pb.Refusal:

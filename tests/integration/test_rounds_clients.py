@@ -260,7 +260,7 @@ async def test_revoking_ends_the_stream_within_ten_seconds_and_for_good(
     await world.member_change(north, "revoked")
     again = await world.join(north)
     assert await again.ended() == 1
-    assert "has been revoked: ask the problem's setter" in again.output
+    assert "has ended: it left, or its setter has revoked it." in again.output
     # The attempt with it could not reach its minimum; the next one is another's.
     await world.abandoned(1)
     await world.join(west)
