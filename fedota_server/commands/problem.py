@@ -11,7 +11,7 @@ import typer
 
 from fedota_proto.credential import write_secret
 from fedota_proto.data_format import DataFormat, TableFormat
-from fedota_proto.errors import FolderError, ModelFileError, ProblemFileError
+from fedota_proto.errors import DataError, FolderError, ModelFileError, ProblemFileError
 from fedota_proto.manifest import Manifest
 from fedota_proto.model_file import check_model_file
 from fedota_proto.problem import PROBLEM_FILE, Problem
@@ -55,12 +55,19 @@ def new(
     """Make a problem's folder: the model, and a commented problem.toml to go through.
 
     Types and ranges of the columns are those found in the sample, which itself is not copied.
+    Pictures, texts and arrays have no such sample: take the problem.toml of the example that is
+    most like yours, and write its [data] as docs/data-formats.md says.
 
     \b
     Example:
       fedota problem new tumours --model model.keras --sample sample.csv --target diagnosis
     """
     context = context_of(ctx)
+    if sample.is_dir() or sample.suffix.lower() not in ("", ".csv", ".txt", ".tsv"):
+        raise DataError(
+            f"{sample} is no CSV file. For pictures, texts or arrays take the problem.toml of the "
+            "example that is most like yours, and write its [data] as docs/data-formats.md says."
+        )
     check_model_file(model)
     columns = sketch_table(sample)
     target = choose_target(columns, target)

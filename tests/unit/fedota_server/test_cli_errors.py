@@ -185,6 +185,17 @@ def test_problem_new_overwrites_nothing(
     assert (problem / "problem.toml").read_text() == TOML
 
 
+@pytest.mark.parametrize("sample", ["pictures", "a.png"])
+def test_problem_new_says_where_formats_without_a_sample_are_described(
+    problem: Path, tmp_path: Path, sample: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    line = ["problem", "new", str(tmp_path / "new"), "--sample", str(tmp_path / sample)]
+    assert run([*line, "--model", str(problem / "m.keras")]) == 1
+    assert "write its [data] as docs/data-formats.md says" in " ".join(said(capsys).split())
+    assert not (tmp_path / "new").exists()
+
+
 def test_export_before_the_first_round_says_so(
     problem: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
