@@ -147,6 +147,7 @@ def _bars(
         (place, round_label(one), name, value, order, words(value), _result(one), one.superseded)
         for place, one in enumerate(_oldest_first(rounds))
         for order, (name, value) in enumerate(_in_order(parts(one), names))
+        if value or not order  # nothing is drawn of nothing, but every attempt has its place
     ]
     names_of = ["place", "round", "part", "value", "order", "words", "result", "faint"]
     return pd.DataFrame(rows, columns=names_of)

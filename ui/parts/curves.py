@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fedota_server.webserver.views import EvaluationView
 
-POINTS_MAX = 240  # a chart is some 400 pixels wide
+POINTS_MAX = 160  # a chart is some 400 pixels wide
 SOURCES = {
     "federated": "held-out data",
     "test file": "test file",
