@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from fedota_proto.errors import UsageError
-from fedota_server.spawners.address_pool import AddressPool
+from fedota_server.spawners.pool_setting import PoolSetting
 
 
 class EngineProxySettings(BaseSettings):
@@ -37,7 +35,7 @@ class EngineProxySettings(BaseSettings):
         pattern=r"^[0-9]{1,5}-[0-9]{1,5}$",
         description="Ports that may be published, first-last: the webserver's own range.",
     )
-    network_pool: str = Field(
+    network_pool: PoolSetting = Field(
         default="10.210.0.0/16",
         description="Addresses that networks may be made of: the webserver's own; empty: none.",
     )
@@ -45,15 +43,6 @@ class EngineProxySettings(BaseSettings):
         default=False,
         description="Whether the engine manages a Swarm, on which the platform's servers run.",
     )
-
-    @field_validator("network_pool")
-    @classmethod
-    def _a_range(cls, text: str) -> str:
-        try:
-            AddressPool.parse(text)
-        except UsageError as error:
-            raise PydanticCustomError("range", "{why}", {"why": error.public_message}) from None
-        return text
 
     @property
     def port_range(self) -> tuple[int, int]:

@@ -8,9 +8,8 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from fedota_proto.errors import UsageError
-from fedota_server.spawners.address_pool import AddressPool
 from fedota_server.spawners.platform_place import SOCKET
+from fedota_server.spawners.pool_setting import PoolSetting
 from fedota_server.webserver.swarm_settings import SwarmSettings
 
 _IMAGE = r"^[a-z0-9][A-Za-z0-9_./:@-]*$"
@@ -41,7 +40,7 @@ class ContainerSettings(SwarmSettings):
         description="Address of the host on which selectors' ports are published; empty: all of "
         "them, or loopback alone where FEDOTA_PUBLIC_HOST is.",
     )
-    network_pool: str = Field(
+    network_pool: PoolSetting = Field(
         default="10.210.0.0/16",
         description="Addresses for the networks of problems' containers, as 10.210.0.0/16, which "
         "nothing else uses; empty: of the engine's own pools.",
@@ -86,15 +85,6 @@ class ContainerSettings(SwarmSettings):
         le=8192,
         description="Processes and threads that any container of the platform may have.",
     )
-
-    @field_validator("network_pool")
-    @classmethod
-    def _a_range(cls, text: str) -> str:
-        try:
-            AddressPool.parse(text)
-        except UsageError as error:
-            raise PydanticCustomError("range", "{why}", {"why": error.public_message}) from None
-        return text
 
     @field_validator("publish_on")
     @classmethod
