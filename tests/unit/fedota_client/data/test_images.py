@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.refused_pictures import refused_pictures
 
 from fedota_client.data.images import PictureFiles, read_images
 from fedota_client.data.reading import read_examples, read_split
 from fedota_client.failures import TaskFailedError
 from fedota_proto.data_format import ImagesFormat
-from fedota_proto.errors import DataError
 
 FORMAT = ImagesFormat(1, ("cat", "dog", "owl"), 4, 5, 3)
 
@@ -27,14 +27,7 @@ def picture(path: Path, value: int = 9, size: tuple[int, int] = (5, 4), mode: st
 
 
 def refusal(place: Path, data_format: ImagesFormat = FORMAT) -> str:
-    """Return what is said of data that is kept, and of data that is decoded when it is needed."""
-    said = []
-    for memory_bytes in (1 << 20, 0):
-        with pytest.raises(DataError) as caught:
-            read_examples(place, data_format, memory_bytes=memory_bytes)
-        said.append(caught.value.public_message)
-    assert said[0] == said[1]
-    return said[0]
+    return refused_pictures(place, data_format)
 
 
 def claiming(width: int, height: int) -> bytes:

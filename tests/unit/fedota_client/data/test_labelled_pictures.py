@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from support.refused_pictures import refused_pictures
 
 from fedota_client.data.images import PictureFiles
 from fedota_client.data.reading import read_examples, read_split
 from fedota_proto.data_format import Column, ImagesFormat
-from fedota_proto.errors import DataError
 
 STAGE = Column("stage", "category", allowed=("I", "II"), target=True)
 SIZE = Column("size", "number", "mm", 0, 50, target=True)
@@ -46,14 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def refusal(place: Path, data_format: ImagesFormat = FORMAT) -> str:
-    """Return what is said of data that is kept, and of data that is decoded when it is needed."""
-    said = []
-    for memory_bytes in (1 << 20, 0):
-        with pytest.raises(DataError) as caught:
-            read_examples(place, data_format, memory_bytes=memory_bytes)
-        said.append(caught.value.public_message)
-    assert said[0] == said[1]
-    return said[0]
+    return refused_pictures(place, data_format)
 
 
 def test_every_label_is_an_example_in_the_labels_order(folder: Path) -> None:
