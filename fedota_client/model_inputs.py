@@ -40,6 +40,11 @@ class InputLayout:
     inputs, outputs
         Of the model, in its order.
 
+    Attributes
+    ----------
+    targets
+        Of each output the names of the targets that it predicts.
+
     Raises
     ------
     ModelFileError
@@ -60,6 +65,7 @@ class InputLayout:
         self._targets = _choose(targets, outputs, _OutputWords())
         _check_classes(data_format, outputs)
         self._dtypes = [_dtype(one.dtype) for one in inputs]
+        self.targets = [_names(targets[place.field], place) for place in self._targets]
 
     def arrange(self, examples: Examples) -> tuple[list[Values], list[Values]]:
         """Lay examples out for the model.
@@ -210,10 +216,14 @@ def _check_input(
         )
 
 
+def _names(field: DeclaredField, place: _Place) -> tuple[str, ...]:
+    return field.names if place.column is None else (field.names[place.column],)
+
+
 def _has_gaps(data_format: DataFormat, field: DeclaredField, place: _Place) -> bool:
     if not isinstance(data_format, TableFormat):
         return False
-    names = field.names if place.column is None else (field.names[place.column],)
+    names = _names(field, place)
     return has_gaps([column for column in data_format.inputs if column.name in names])
 
 

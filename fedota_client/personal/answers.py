@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fedota_client.personal.measures import classes_of
+from fedota_client.personal.target_answers import classes_of
 
 Columns = tuple[list[str], list[np.ndarray]]
 

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from fedota_client.personal.intervals import Interval
-from fedota_client.personal.measures import Answers, Measured, compared, measure
+from fedota_client.personal.measures import (
+    Answers,
+    Measured,
+    compared,
+    errors_compared,
+    measure,
+)
 
 SHARED, PERSONAL, LOCAL = "shared", "personal", "local"
 MODELS = (SHARED, PERSONAL, LOCAL)
@@ -28,19 +34,20 @@ class Comparison:
         Of each model, on the other half.
     differences
         The chosen model's loss less that of each other, on the other half.
+    target_differences
+        By target the chosen model's error less the shared model's, on the other half; empty where
+        the shared model is chosen.
     choice_examples, report_examples
         How many there are in either half.
-    classes
-        Names of the classes, empty where the target is a number or there are several.
     """
 
     chosen: str
     choice_losses: dict[str, float]
     measured: dict[str, Measured]
     differences: dict[str, Interval]
+    target_differences: dict[str, Interval]
     choice_examples: int
     report_examples: int
-    classes: tuple[str, ...]
 
     def fields(self) -> dict[str, Any]:
         """Write it as JSON fields."""
@@ -51,7 +58,9 @@ class Comparison:
             "report_examples": self.report_examples,
             "models": {name: one.fields() for name, one in self.measured.items()},
             "loss_differences": {name: one.fields() for name, one in self.differences.items()},
-            "classes": list(self.classes),
+            "error_differences": {
+                name: one.fields() for name, one in self.target_differences.items()
+            },
         }
 
 
@@ -80,28 +89,26 @@ def choose(choice: Mapping[str, Answers]) -> str:
     return LOCAL if float(gain.mean()) > error else together
 
 
-def compare(
-    choice: Mapping[str, Answers], report: Mapping[str, Answers], classes: tuple[str, ...]
-) -> Comparison:
+def compare(choice: Mapping[str, Answers], report: Mapping[str, Answers]) -> Comparison:
     """Choose by one half and measure on the other.
 
     Parameters
     ----------
     choice, report
         What each model says of the examples of either half.
-    classes
-        Names of the target's classes, in the order of their indices; empty: none.
     """
     losses = {name: float(choice[name].losses.mean()) for name in MODELS}
     chosen = choose(choice)
     return Comparison(
         chosen=chosen,
         choice_losses=losses,
-        measured={name: measure(report[name], len(classes)) for name in MODELS},
+        measured={name: measure(report[name]) for name in MODELS},
         differences={
             name: compared(report[chosen], report[name]) for name in MODELS if name != chosen
         },
+        target_differences=(
+            {} if chosen == SHARED else errors_compared(report[chosen], report[SHARED])
+        ),
         choice_examples=len(choice[chosen]),
         report_examples=len(report[chosen]),
-        classes=classes,
     )

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from fedota_client.personal.intervals import Interval, mean_interval, share_interval
+from fedota_client.personal.target_answers import TargetAnswers
 
-_HALF = 0.5
+LOSS, ACCURACY, ERROR = "loss", "accuracy", "mean absolute error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +20,49 @@ class Answers:
     Parameters
     ----------
     losses
-        float64 ``(examples,)``, the model's own loss of each.
-    predicted, true
-        ``(examples,)``: indices of classes, or numbers; empty where the problem has neither one
-        class nor one number as its target.
+        float64 ``(examples,)``, the model's own loss of each: the sum where it has several outputs.
+    targets
+        What it says of each target.
     """
 
     losses: np.ndarray
-    predicted: np.ndarray
-    true: np.ndarray
+    targets: tuple[TargetAnswers, ...] = ()
 
     def __len__(self) -> int:
         """Count the examples."""
         return len(self.losses)
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredTarget:
+    """What a model is worth by one target.
+
+    Parameters
+    ----------
+    name
+        The target's.
+    measure
+        `ACCURACY` of classes, `ERROR` of numbers.
+    value
+        The measure's.
+    classes
+        Names of the classes in the order of their indices; none of a number.
+    confusion
+        Of classes: rows the true class, columns the predicted.
+    """
+
+    name: str
+    measure: str
+    value: Interval
+    classes: tuple[str, ...] = ()
+    confusion: list[list[int]] = field(default_factory=list)
+
+    def fields(self) -> dict[str, Any]:
+        """Write it as JSON fields."""
+        found: dict[str, Any] = {self.measure: self.value.fields()}
+        if self.classes:
+            found |= {"classes": list(self.classes), "confusion": self.confusion}
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,60 +71,35 @@ class Measured:
 
     Parameters
     ----------
-    numbers
-        By name, the loss first.
-    confusion
-        Of a classification: rows the true class, columns the predicted.
+    loss
+        The mean of its own loss.
+    targets
+        By each target, in the declared order.
     """
 
-    numbers: dict[str, Interval]
-    confusion: list[list[int]] = field(default_factory=list)
+    loss: Interval
+    targets: tuple[MeasuredTarget, ...] = ()
 
     def fields(self) -> dict[str, Any]:
         """Write it as JSON fields."""
-        numbers = {name: interval.fields() for name, interval in self.numbers.items()}
-        return {"numbers": numbers, "confusion": self.confusion}
+        return {
+            LOSS: self.loss.fields(),
+            "targets": {target.name: target.fields() for target in self.targets},
+        }
 
 
-def classes_of(outputs: np.ndarray) -> np.ndarray:
-    """Return the class that a model's output names for each example.
-
-    Parameters
-    ----------
-    outputs
-        ``(examples, classes)``: the highest wins. ``(examples, 1)``: one number for the second of
-        two classes, above one half where all lie in [0, 1], else (a logit) above 0.
-    """
-    flat = outputs.reshape(len(outputs), -1)
-    if flat.shape[1] > 1:
-        return np.asarray(flat.argmax(axis=1))
-    values = flat[:, 0]
-    is_probability = bool(np.all((values >= 0.0) & (values <= 1.0)))
-    return np.asarray(values > (_HALF if is_probability else 0.0), dtype=np.int64)
-
-
-def measure(answers: Answers, classes: int) -> Measured:
+def measure(answers: Answers) -> Measured:
     """Measure a model.
 
     Parameters
     ----------
     answers
         At least one.
-    classes
-        How many the target has; 0: it is a number, or there are several targets.
     """
-    numbers = {"loss": mean_interval(answers.losses)}
-    if not len(answers.true):
-        return Measured(numbers)
-    if not classes:
-        errors = np.abs(answers.predicted - answers.true)
-        numbers["mean absolute error"] = mean_interval(errors)
-        return Measured(numbers)
-    hits = int(np.sum(answers.predicted == answers.true))
-    numbers["accuracy"] = share_interval(hits, len(answers))
-    confusion = np.zeros((classes, classes), dtype=np.int64)
-    np.add.at(confusion, (answers.true, np.minimum(answers.predicted, classes - 1)), 1)
-    return Measured(numbers, confusion.tolist())
+    return Measured(
+        loss=mean_interval(answers.losses),
+        targets=tuple(_measure_target(target) for target in answers.targets),
+    )
 
 
 def compared(first: Answers, second: Answers) -> Interval:
@@ -105,3 +111,40 @@ def compared(first: Answers, second: Answers) -> Interval:
         Negative where the first is better; the paired bootstrap's bounds.
     """
     return mean_interval(first.losses - second.losses)
+
+
+def errors_compared(first: Answers, second: Answers) -> dict[str, Interval]:
+    """Return by target how much further off the first model is than the second.
+
+    Returns
+    -------
+    dict
+        By the target's name: the share of wrong classes, or the absolute error, of the first model
+        less that of the second on the same examples; the paired bootstrap's bounds.
+    """
+    theirs = {target.name: target for target in second.targets}
+    return {
+        target.name: mean_interval(_errors(target) - _errors(theirs[target.name]))
+        for target in first.targets
+        if target.name in theirs
+    }
+
+
+def _measure_target(target: TargetAnswers) -> MeasuredTarget:
+    errors = _errors(target)
+    if not target.classes:
+        return MeasuredTarget(target.name, ERROR, mean_interval(errors))
+    if target.true.shape[1] == 1:
+        accuracy = share_interval(int(np.sum(errors == 0.0)), len(errors))
+    else:
+        accuracy = mean_interval(1.0 - errors)
+    confusion = np.zeros((len(target.classes), len(target.classes)), dtype=np.int64)
+    np.add.at(confusion, (target.true.reshape(-1), target.predicted.reshape(-1)), 1)
+    return MeasuredTarget(target.name, ACCURACY, accuracy, target.classes, confusion.tolist())
+
+
+def _errors(target: TargetAnswers) -> np.ndarray:
+    """Return each example's mean error, ``(examples,)``."""
+    if target.classes:
+        return np.asarray((target.predicted != target.true).mean(axis=1))
+    return np.asarray(np.abs(target.predicted - target.true).mean(axis=1))

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
-import numpy as np
-
 from fedota_client.personal.charts import curve_chart, interval_chart, scatter_chart
 from fedota_client.personal.comparison import LOCAL, MODELS, PERSONAL, SHARED, Comparison
-from fedota_client.personal.measures import Answers
+from fedota_client.personal.intervals import Interval
+from fedota_client.personal.measures import ACCURACY, LOSS, Answers, MeasuredTarget
 from fedota_client.personal.tuning import Tuned, TuningRules
 from fedota_client.personal.words import MEANING, NAMES, number_words, summary
 from fedota_proto.release import release
@@ -25,6 +24,7 @@ body { font: 16px/1.55 system-ui, sans-serif; color: var(--text); background: va
   max-width: 46rem; margin: 2.5rem auto; padding: 0 1.2rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin-bottom: 0.2rem; }
 h2 { font-size: 1.15rem; margin-top: 2.4rem; }
+h3 { font-size: 1rem; margin-top: 1.6rem; }
 p.soft, figcaption, .soft { color: var(--soft); font-size: 0.92rem; font-weight: normal; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px;
   padding: 0.4rem 1.2rem; }
@@ -68,8 +68,8 @@ class ReportFacts:
         How was tuned.
     layers
         Which layers were tuned: ``all``, ``last`` or names.
-    target
-        Name of what is predicted.
+    targets
+        Names of all that is predicted.
     train_examples
         How many examples were tuned on.
     made
@@ -86,7 +86,7 @@ class ReportFacts:
     tuned: Mapping[str, Tuned]
     rules: TuningRules
     layers: str
-    target: str
+    targets: tuple[str, ...]
     train_examples: int
     made: datetime
     absent: tuple[str, ...] = ()
@@ -111,8 +111,8 @@ def report_html(facts: ReportFacts) -> str:
         "</div>",
         "<h2>The three models on your own examples</h2>",
         _table(comparison),
-        *_interval_figures(comparison),
-        *_details(facts),
+        _interval_figure({model: comparison.measured[model].loss for model in MODELS}, LOSS, facts),
+        *_targets(facts),
         "<h2>How the personal model was tuned</h2>",
         f"<p>{escape(_tuning_words(facts))}</p>",
         *(f"<p>{escape(line)}</p>" for line in _absent_words(facts)),
@@ -151,59 +151,90 @@ _EXPLAINED = (
 
 
 def _table(comparison: Comparison) -> str:
-    names = list(comparison.measured[comparison.chosen].numbers)
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    targets = comparison.measured[comparison.chosen].targets
+    several = len(targets) > 1
+    head = "".join(f"<th>{escape(_heading(one, several))}</th>" for one in targets)
     rows = []
     for model in MODELS:
-        numbers = comparison.measured[model].numbers
-        cells = "".join(f"<td>{escape(number_words(name, numbers[name]))}</td>" for name in names)
+        measured = comparison.measured[model]
+        numbers = [(LOSS, measured.loss), *((one.measure, one.value) for one in measured.targets)]
+        cells = "".join(f"<td>{escape(number_words(name, one))}</td>" for name, one in numbers)
         chosen = ' class="chosen"' if model == comparison.chosen else ""
         rows.append(
             f'<tr{chosen}><th><span class="key {model}">{escape(_name(model))}</span><br>'
             f'<span class="soft">{escape(MEANING[model])}</span></th>{cells}</tr>'
         )
     return (
-        f'<div class="scroll"><table><tr><th></th>{head}</tr>{"".join(rows)}</table></div>'
-        '<p class="soft">In brackets the 95% intervals; the chosen model in bold.</p>'
+        f'<div class="scroll"><table><tr><th></th><th>{LOSS}</th>{head}</tr>{"".join(rows)}</table>'
+        '</div><p class="soft">In brackets the 95% intervals; the chosen model in bold.</p>'
     )
 
 
-def _interval_figures(comparison: Comparison) -> list[str]:
-    figures = []
-    for name in comparison.measured[comparison.chosen].numbers:
-        numbers = {model: comparison.measured[model].numbers[name] for model in MODELS}
-        better = "Higher is better." if name == "accuracy" else "Lower is better."
-        chart = interval_chart(numbers, comparison.chosen, percent=name == "accuracy")
-        figures.append(_figure(chart, f"{name.capitalize()} with its 95% interval. {better}"))
-    return figures
+def _heading(target: MeasuredTarget, several: bool) -> str:
+    return f"{target.name}: {target.measure}" if several else target.measure
 
 
-def _details(facts: ReportFacts) -> list[str]:
-    comparison = facts.comparison
-    if comparison.classes:
-        return [
-            "<h2>Which classes are confused</h2>",
-            *(_confusion(comparison, model) for model in _shown(comparison)),
-        ]
-    true = facts.answers[SHARED].true
-    if not len(true):
-        return []
-    models = _shown(comparison)
-    predicted = {model: facts.answers[model].predicted for model in models}
-    chart = scatter_chart(np.asarray(true), predicted, facts.target)
+def _interval_figure(numbers: Mapping[str, Interval], measure: str, facts: ReportFacts) -> str:
+    better = "Higher is better." if measure == ACCURACY else "Lower is better."
+    of_all = (
+        " It is the sum over all targets." if measure == LOSS and len(facts.targets) > 1 else ""
+    )
+    chart = interval_chart(numbers, facts.comparison.chosen, percent=measure == ACCURACY)
+    caption = f"{measure.capitalize()} with its 95% interval. {better}{of_all}"
+    return _figure(chart, caption)
+
+
+def _targets(facts: ReportFacts) -> list[str]:
+    """Show what the models are worth by each target, and where they are wrong."""
+    measured = {model: facts.comparison.measured[model].targets for model in MODELS}
+    parts = []
+    for place, target in enumerate(measured[facts.comparison.chosen]):
+        numbers = {model: measured[model][place].value for model in MODELS}
+        figure = _interval_figure(numbers, target.measure, facts)
+        heading = "Which classes are confused" if target.classes else "Where predictions are off"
+        if len(facts.targets) > 1:
+            parts += [f"<h2>{escape(target.name)}</h2>", figure, f"<h3>{heading}</h3>"]
+        else:
+            parts += [figure, f"<h2>{heading}</h2>"]
+        if target.classes:
+            parts += [
+                _confusion(model, measured[model][place]) for model in _shown(facts.comparison)
+            ]
+        else:
+            parts.append(_scatter(facts, place))
+    parts += [f"<p>{escape(line)}</p>" for line in _unmeasured_words(facts)]
+    return parts
+
+
+def _scatter(facts: ReportFacts, place: int) -> str:
+    models = _shown(facts.comparison)
+    answers = {model: facts.answers[model].targets[place] for model in models}
+    true = answers[SHARED].true.reshape(-1)
+    predicted = {model: one.predicted.reshape(-1) for model, one in answers.items()}
+    chart = scatter_chart(true, predicted, answers[SHARED].name)
     caption = "Each dot is an example; on the dashed line the prediction is right."
-    return ["<h2>Where predictions are off</h2>", _figure(chart, caption, models)]
+    return _figure(chart, caption, models)
+
+
+def _unmeasured_words(facts: ReportFacts) -> list[str]:
+    measured = {one.name for one in facts.comparison.measured[facts.comparison.chosen].targets}
+    left = [name for name in facts.targets if name not in measured]
+    if not left:
+        return []
+    return [
+        f"What the model says of {', '.join(left)} is neither a class nor a number that could be "
+        "laid beside what is true: by that only the loss compares."
+    ]
 
 
 def _shown(comparison: Comparison) -> list[str]:
     return list(dict.fromkeys((comparison.chosen, SHARED)))
 
 
-def _confusion(comparison: Comparison, model: str) -> str:
-    rows, classes = comparison.measured[model].confusion, comparison.classes
-    head = "".join(f"<th>{escape(name)}</th>" for name in classes)
+def _confusion(model: str, target: MeasuredTarget) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in target.classes)
     lines = []
-    for name, row in zip(classes, rows, strict=True):
+    for name, row in zip(target.classes, target.confusion, strict=True):
         most = max(1, sum(row))
         cells = "".join(f'<td style="--heat: {n / most:.2f}">{n}</td>' for n in row)
         lines.append(f"<tr><th>{escape(name)}</th>{cells}</tr>")

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fedota_client.data.reading import read_split
+from fedota_client.declared_fields import target_classes
 from fedota_client.keras_environment import WorkerSettings, import_keras_model
 from fedota_client.model_inputs import InputLayout
 from fedota_client.personal.comparison import LOCAL, PERSONAL, SHARED, compare
 from fedota_client.personal.halves import Parts, parts_of
-from fedota_client.personal.measures import Answers, classes_of
+from fedota_client.personal.measures import Answers
 from fedota_client.personal.priors import absent_classes, unlikely
 from fedota_client.personal.report import ReportFacts, report_html
+from fedota_client.personal.target_answers import TargetAnswers, answers_of
 from fedota_client.personal.tuning import Tuned, TuningRules, tune
 from fedota_client.personal.words import summary
 from fedota_proto.errors import FolderError
@@ -121,9 +123,7 @@ def personalize(
     answers[LOCAL] = bench.answers(tuned[LOCAL].arrays)
     say("comparing")
     report = {name: one.report for name, one in answers.items()}
-    comparison = compare(
-        {name: one.choice for name, one in answers.items()}, report, problem.data.classes
-    )
+    comparison = compare({name: one.choice for name, one in answers.items()}, report)
     chosen = {SHARED: shared, **{name: one.arrays for name, one in tuned.items()}}
     facts = ReportFacts(
         title=problem.title,
@@ -134,7 +134,7 @@ def personalize(
         tuned=tuned,
         rules=rules,
         layers=task.layers,
-        target=", ".join(problem.data.target_names),
+        targets=problem.data.target_names,
         train_examples=len(parts.train),
         absent=absent,
         made=datetime.now().astimezone(),
@@ -155,7 +155,7 @@ class _Bench:
     def __init__(self, problem: Problem, model: KerasModel, parts: Parts) -> None:
         self._problem = problem
         self._model = model
-        layout = InputLayout(problem.data, model.inputs, model.outputs)
+        self._layout = layout = InputLayout(problem.data, model.inputs, model.outputs)
         self._train = layout.arrange(parts.train)
         self._validation = layout.arrange(parts.validation)
         self._choice = layout.arrange(parts.choice)
@@ -200,16 +200,13 @@ class _Bench:
     def _asked(self, tensors: Any) -> Answers:
         inputs, targets = tensors
         losses = self._model.example_losses(inputs, targets)
-        nothing = np.empty(0)
-        if len(targets) != 1 or int(np.prod(targets[0].shape[1:])) != 1:
-            return Answers(losses, nothing, nothing)
-        (outputs,) = self._model.predict(inputs)
-        true = np.asarray(targets[0][:], dtype=np.float64).reshape(-1)
-        if self._problem.data.classes:
-            return Answers(losses, classes_of(outputs), true.astype(np.int64))
-        if outputs.size != len(true):
-            return Answers(losses, nothing, nothing)
-        return Answers(losses, outputs.reshape(-1).astype(np.float64), true)
+        classes = target_classes(self._problem.data)
+        found: dict[str, TargetAnswers] = {}
+        outputs = self._model.predict(inputs)
+        for said, true, names in zip(outputs, targets, self._layout.targets, strict=True):
+            answers = answers_of(said, np.asarray(true[:]), names, classes)
+            found |= {one.name: one for one in answers}
+        return Answers(losses, tuple(found[name] for name in classes if name in found))
 
 
 def _write(out: Path, shared: Path, chosen: Mapping[str, np.ndarray], report: str) -> None:

@@ -88,8 +88,13 @@ def assert_better(found: dict[str, dict[str, Any]], capsys: pytest.CaptureFixtur
 
 def average(found: dict[str, dict[str, Any]], number: str, model: str) -> float:
     """Return a number's mean over the offices."""
-    values = [float(one["models"][model]["numbers"][number]["value"]) for one in found.values()]
-    return mean(values)
+    return mean(value(one["models"][model], number) for one in found.values())
+
+
+def value(measured: dict[str, Any], number: str) -> float:
+    """Return a model's loss or accuracy."""
+    of = measured if number == "loss" else measured["targets"]["class"]
+    return float(of[number]["value"])
 
 
 def table(found: dict[str, dict[str, Any]]) -> str:
@@ -99,9 +104,8 @@ def table(found: dict[str, dict[str, Any]]) -> str:
     for name, one in found.items():
         cells = []
         for model in MODELS:
-            numbers = one["models"][model]["numbers"]
-            loss, accuracy = numbers["loss"], numbers["accuracy"]
-            cells.append(f"{loss['value']:.3f} / {accuracy['value']:.1%}")
+            measured = one["models"][model]
+            cells.append(f"{value(measured, 'loss'):.3f} / {value(measured, 'accuracy'):.1%}")
         lines.append(f"{name:8}{one['chosen']:10}" + "".join(f"{cell:>24}" for cell in cells))
     means = [
         f"{average(found, 'loss', model):.3f} / {average(found, 'accuracy', model):.1%}"

@@ -110,6 +110,25 @@ def test_a_class_and_a_number_are_learnt_from_the_labels(
         assert row["prediction shade"] in ("dark", "bright")
 
 
+def test_a_model_of_ones_own_is_compared_by_each_of_several_targets(
+    lab: KerasLab, data: Path, tmp_path: Path
+) -> None:
+    folder = problem(tmp_path, lab, SHADE + LIGHT, "shades")
+    model, mine = folder / "model.keras", tmp_path / "mine"
+    mine.mkdir()
+    models = ("--shared", model, "--initial", model, "--epochs", "5", "--rate", "1")
+    toml = folder / "problem.toml"
+    assert lab.job("personalize", "--problem", toml, "--data", data, "--out", mine, *models) == {}
+    page = (mine / "report.html").read_text()
+    assert "<th>loss</th><th>shade: accuracy</th><th>light: mean absolute error</th>" in page
+    shade, light = page.index("<h2>shade</h2>"), page.index("<h2>light</h2>")
+    assert shade < page.index("Which classes are confused") < light
+    assert "<th>dark</th><th>bright</th>" in page[shade:light]
+    assert light < page.index("Where predictions are off") < page.index("light: true")
+    assert page.count("<svg") == 5  # loss, accuracy, error, scatter, epochs
+    assert "its accuracy for shade is" in page
+
+
 def test_a_model_of_ones_own_predicts_a_number_and_reports_how_far_off_it_is(
     lab: KerasLab, data: Path, tmp_path: Path
 ) -> None:

@@ -44,8 +44,9 @@ async def test_three_files_and_a_comparison_on_the_holders_own_examples(
     assert (out / "shared.keras").read_bytes() == (shared / "shared.keras").read_bytes()
     assert set(result["models"]) == {"shared", "personal", "local"}
     for measured in result["models"].values():
-        assert set(measured["numbers"]) == {"loss", "mean absolute error"}
-        loss = measured["numbers"]["loss"]
+        assert set(measured["targets"]) == {"progression"}
+        assert set(measured["targets"]["progression"]) == {"mean absolute error"}
+        loss = measured["loss"]
         assert loss["low"] <= loss["value"] <= loss["high"]
     losses = result["choice_losses"]
     assert result["chosen"] == "local" or losses[result["chosen"]] == min(
