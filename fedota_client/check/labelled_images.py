@@ -12,12 +12,8 @@ from fedota_client.check.pictures import ClassPicture, NumberPicture, Picture
 from fedota_client.check.tables import picture_of
 from fedota_client.data.findings import FileRefusedError, Finding
 from fedota_client.data.images import look_at
-from fedota_client.data.labelled_pictures import (
-    Pairing,
-    judged_labels,
-    label_values,
-    labels_file,
-)
+from fedota_client.data.labelled_pictures import Pairing, judged_labels, label_values
+from fedota_client.data.labels_file import labels_file
 from fedota_client.data.picture_folder import find_pictures
 from fedota_client.data.table_values import column_values
 from fedota_proto.data_format import ImagesFormat

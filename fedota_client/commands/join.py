@@ -25,6 +25,7 @@ from fedota_client.commands.options import (
     HomeOption,
     InviteArgument,
     PolicyOption,
+    check_there,
     data_of,
     membership_of,
     out_of,
@@ -57,9 +58,7 @@ def join(
         typer.Option(
             "--data",
             metavar="DIR",
-            exists=True,
-            file_okay=False,
-            help="Folder with your data. It stays there.",
+            help="Folder with your data, or one file of it. It stays there.",
             show_default=False,
         ),
     ] = None,
@@ -68,8 +67,6 @@ def join(
         typer.Option(
             "--app",
             metavar="DIR",
-            exists=True,
-            file_okay=False,
             help="Folder of a Flower app that you have installed, instead of --data.",
             show_default=False,
         ),
@@ -179,6 +176,8 @@ def join(
         Schedule.parse(settings.hours, settings.days)  # a mistake is told before any other work
         if app_dir is None:
             data = data_of(data, settings)
+        else:
+            check_there(app_dir, "The app's folder", "name it with --app")
         if (data is None) == (app_dir is None):
             raise UsageError("Pass either --data DIR with your data, or --app DIR of an app.")
         options = JoinOptions(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -104,9 +103,24 @@ def data_of(data: Path | None, settings: ClientSettings) -> Path | None:
     named = named.expanduser()
     if settings.container:
         check_data(named)
-    if not os.path.exists(named):
-        raise FolderError(f"The data folder {named} does not exist: name yours with --data.")
+    check_there(named, "The data folder", "name yours with --data")
     return named
+
+
+def check_there(path: Path, what: str, remedy: str) -> None:
+    """Refuse a file or folder that is not there, in one sentence.
+
+    Raises
+    ------
+    FolderError
+        It is not there, or cannot be reached.
+    """
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise FolderError(f"{what} {path} does not exist: {remedy}.") from None
+    except OSError as error:
+        raise FolderError(f"{what} {path} cannot be reached ({error.strerror}).") from error
 
 
 def out_of(out: Path | None, name: str, home: Path | None, settings: ClientSettings) -> Path:

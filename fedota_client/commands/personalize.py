@@ -66,7 +66,7 @@ def personalize_command(
         typer.Option(
             "--data",
             metavar="DIR",
-            help="Folder with your data. It stays there.",
+            help="Folder with your data, or one file of it. It stays there.",
             show_default=False,
         ),
     ] = None,

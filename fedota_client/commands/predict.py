@@ -14,6 +14,7 @@ from fedota_client.commands.options import (
     HomeOption,
     InviteArgument,
     JsonOption,
+    check_there,
     membership_of,
     out_of,
 )
@@ -26,16 +27,13 @@ from fedota_proto.errors import UsageError
 def predict(
     model: Annotated[
         Path,
-        typer.Argument(
-            metavar="MODEL", exists=True, dir_okay=False, help="A model, as personal.keras."
-        ),
+        typer.Argument(metavar="MODEL", help="A model, as personal.keras."),
     ],
     data: Annotated[
         Path,
         typer.Option(
             "--data",
             metavar="PATH",
-            exists=True,
             help="Folder or file of new data, target unknown.",
         ),
     ],
@@ -53,10 +51,8 @@ def predict(
         Path | None,
         typer.Option(
             "--format",
-            metavar="TOML",
-            exists=True,
-            dir_okay=False,
-            help="The problem.toml; default: the membership's.",
+            metavar="FILE",
+            help="The problem.toml, or a downloaded format.toml; default: the membership's.",
             show_default=False,
         ),
     ] = None,
@@ -73,16 +69,20 @@ def predict(
     Examples:
       fedota-client predict personal/personal.keras --data new.csv
       fedota-client predict personal/personal.keras --data /srv/new --out said.csv
-      fedota-client predict shared.keras --data new.csv --format problem.toml
+      fedota-client predict shared.keras --data new.csv --format format.toml
     """
     with plain_errors():
         settings = client_settings(config)
+        check_there(data, "The data", "name a folder or file with --data")
+        check_there(model, "The model", "name a .keras file, as personal.keras")
+        if format_file is not None:
+            check_there(format_file, "The format", "name a format.toml with --format")
         out = out_of(out, "predictions.csv", home, settings)
         if format_file is None:
             format_file = membership_of(invite, home, settings)[0].problem_file
             if not format_file.exists():
                 raise UsageError(
-                    "The problem's format is not known here: name its problem.toml with --format."
+                    "The problem's format is not known here: name its format.toml with --format."
                 )
         arguments = [
             "predict",

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from fedota_client.data.blocks import Block, Part, TableFile, arrow_type
-from fedota_client.data.csv_header import not_utf8, read_header
+from fedota_client.data.csv_header import read_header
+from fedota_client.data.encodings import not_utf8
 from fedota_client.data.findings import Finding
 from fedota_client.data.folder import unreadable
 from fedota_proto.data_format import TableFormat
@@ -91,7 +92,7 @@ class CsvFile(TableFile):
                 finding = self._irregular(_reason(error))
             frame = _Cells(data, self._header, row, regular)()
         except UnicodeDecodeError:
-            finding = not_utf8(self._path, self._name, "WINDOWS-1252")
+            finding = not_utf8(self._path, self._name)
             frame = _Cells(b"", self._header, row)()
         return Block(self._name, None, lambda: frame, row, part.size_bytes, finding)
 

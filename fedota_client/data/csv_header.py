@@ -9,14 +9,14 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from fedota_client.data.encodings import not_utf8, utf16_of
 from fedota_client.data.findings import FileRefusedError, Finding, listed
 from fedota_client.data.folder import unreadable
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _SAMPLE_CHARACTERS = 1 << 16
-_FIRST_BYTES = 4
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_FIRST_BYTES = 2
 
 
 def read_header(path: Path, name: str, declared: Sequence[str]) -> list[str]:
@@ -43,14 +43,15 @@ def read_header(path: Path, name: str, declared: Sequence[str]) -> list[str]:
     """
     try:
         with path.open("rb") as file:
-            if file.read(_FIRST_BYTES)[:2] in _UTF16:
-                raise FileRefusedError(not_utf8(path, name, "UTF-16"))
+            beginning = file.read(_FIRST_BYTES)
+        if utf16_of(beginning):
+            raise FileRefusedError(not_utf8(path, name, beginning))
         with path.open(encoding="utf-8-sig", newline="") as text:
             sample = text.read(_SAMPLE_CHARACTERS)
         lines = csv.reader(sample.splitlines(keepends=True))
         found = [cell.strip() for cell in next(lines, [])]
     except UnicodeDecodeError as error:
-        raise FileRefusedError(not_utf8(path, name, "WINDOWS-1252")) from error
+        raise FileRefusedError(not_utf8(path, name)) from error
     except OSError as error:
         raise FileRefusedError(unreadable(name, error)) from error
     except csv.Error as error:
@@ -137,25 +138,3 @@ def _missing(
             f"Is it the one named {near[0]!r}? Rename it" if near else "Add it, named exactly so"
         )
     return Finding("header", name, what, remedy=f"{remedy}; upper and lower case count.", rows=(1,))
-
-
-def not_utf8(path: Path, name: str, encoding: str) -> Finding:
-    """Say that a file is in another encoding, and how to change that in one line.
-
-    Parameters
-    ----------
-    path
-        The file.
-    name
-        How it is called in findings.
-    encoding
-        What it may be in, as iconv names it.
-    """
-    target = path.with_name(f"{path.stem}-utf8.csv").name
-    return Finding(
-        "encoding",
-        name,
-        "it is not UTF-8 text",
-        remedy="Save it as “CSV UTF-8”, or rewrite it and remove the old file:",
-        command=f"iconv -f {encoding} -t UTF-8 {shlex.quote(path.name)} > {shlex.quote(target)}",
-    )

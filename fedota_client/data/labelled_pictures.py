@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -15,27 +13,23 @@ from fedota_client.data.findings import (
     PLACES_KEPT,
     FileRefusedError,
     Finding,
-    listed,
     refuse_first,
     shown,
 )
-from fedota_client.data.folder import unreadable_folder
 from fedota_client.data.judge import TableJudge
+from fedota_client.data.labels_file import labels_file
 from fedota_client.data.picture_folder import (
     PictureFolder,
     find_pictures,
     label_key,
-    leads_out_of,
-    link_out,
 )
-from fedota_client.data.table_files import SUFFIXES, open_table
+from fedota_client.data.table_files import open_table
 from fedota_client.data.table_values import table_examples
 from fedota_client.examples import Field
 from fedota_proto.data_format import ImagesFormat, TableFormat
 from fedota_proto.data_format.images import (
     FILE_COLUMN,
     IMAGE_SUFFIXES,
-    LABELS_NAMES,
     label_path_mistake,
 )
 from fedota_proto.errors import DataError
@@ -45,6 +39,7 @@ _EXPECTED = {
     "backslash-path": "/ between folders",
     "outside-path": "a path inside the data's folder, without '..'",
     "foreign": "a PNG or JPEG file",
+    "hidden": "a picture that is not hidden",
     "no-ending": "its name with the ending",
     "no-picture": "a picture in the data's folder",
     "named-twice": "each picture once",
@@ -53,6 +48,7 @@ _REMEDIES = {
     "absolute-path": "Leave out what stands before it, as in scans/a.png.",
     "backslash-path": "Write it as scans/a.png.",
     "outside-path": "Move the picture into the folder and write its path there.",
+    "hidden": "Rename it without the dot at its beginning, there and here.",
     "no-ending": "Write the ending too, as in scans/a.png.",
     "foreign": "Save the picture as PNG, or remove the row.",
     "no-picture": "Correct the path (upper and lower case count), add the picture, or remove the "
@@ -97,60 +93,6 @@ def labelled_pictures(place: Path, data_format: ImagesFormat) -> tuple[list[Path
         raise DataError(error.finding.sentence) from error
     refuse_first(list(islice(pairing.unlabelled(), 1)))
     return paths, Field(data_format.target_names, np.concatenate(values))
-
-
-def labels_file(place: Path, data_format: ImagesFormat) -> Path:
-    """Return the file of labels in a folder.
-
-    Raises
-    ------
-    FileRefusedError
-        There is no folder, no such file, or there are two.
-    """
-    if not place.is_dir():
-        remedy = "Name the folder that holds your pictures and their labels."
-        raise FileRefusedError(Finding("folder", "", f"no folder {str(place)!r}", remedy=remedy))
-    try:
-        tables = sorted(path.name for path in place.iterdir() if path.suffix.lower() in SUFFIXES)
-    except OSError as error:
-        raise FileRefusedError(unreadable_folder("", error)) from error
-    found = [place / name for name in LABELS_NAMES if name in tables]
-    if len(found) == 1:
-        if leads_out_of(os.path.realpath(place), found[0]):
-            raise FileRefusedError(link_out(found[0].name))
-        if not found[0].is_file():  # a pipe would be waited for
-            raise FileRefusedError(
-                Finding(
-                    "labels",
-                    found[0].name,
-                    "it is no ordinary file",
-                    remedy="Put a CSV or Parquet file there.",
-                )
-            )
-        return found[0]
-    if found:
-        raise FileRefusedError(
-            Finding(
-                "labels",
-                found[0].name,
-                f"{found[1].name} beside it",
-                expected="one file of labels",
-                remedy="Remove one of the two.",
-            )
-        )
-    near = difflib.get_close_matches(LABELS_NAMES[0], tables, n=1, cutoff=0.0)
-    columns = listed([FILE_COLUMN, *data_format.target_names])
-    name = f"labels{Path(near[0]).suffix.lower()}" if near else ""
-    raise FileRefusedError(
-        Finding(
-            "labels",
-            "",
-            f"no {' or '.join(LABELS_NAMES)} in {str(place)!r}",
-            remedy=f"Is it {near[0]!r}? Rename it to {name}."
-            if near
-            else f"Put one there with a row for each picture and the columns {columns}.",
-        )
-    )
 
 
 def judged_labels(path: Path, labels: TableFormat) -> Iterator[tuple[Judged, bool]]:
@@ -233,6 +175,8 @@ class Pairing:
         mistake = label_path_mistake(text)
         if mistake:
             return mistake
+        if any(part.startswith(".") for part in PurePosixPath(text).parts):
+            return "hidden"
         if text.lower().endswith(IMAGE_SUFFIXES):
             return "no-picture"
         suffixes = (*IMAGE_SUFFIXES, *map(str.upper, IMAGE_SUFFIXES))

@@ -22,7 +22,9 @@ _FORMATS = ("PNG", "JPEG")
 _ENDS = {"PNG": b"IEND", "JPEG": b"\xff\xd9"}
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _WORDS = {1: "grey", 3: "colour", 4: "colour with transparency"}
-_CHANNELS = {"1": 1, "L": 1, "LA": 2, "P": 3, "PA": 4, "RGB": 3, "RGBA": 4, "YCbCr": 3, "CMYK": 4}
+_PRINT = "CMYK"
+_DEEP = ("I", "F")
+_CHANNELS = {"1": 1, "L": 1, "P": 3, "PA": 4, "RGB": 3, "RGBA": 4, "YCbCr": 3}
 _LOSSLESS = {("1", 1), ("P", 3), ("YCbCr", 3)}
 
 # A picture that claims more pixels than `PIXELS_MAX` is refused here, by its header, before
@@ -203,13 +205,29 @@ def _judge(picture: Image.Image, name: str, data_format: ImagesFormat) -> None:
     channels = _CHANNELS.get(picture.mode)
     fits = picture.mode == _MODES[data_format.channels]
     if not fits and (picture.mode, data_format.channels) not in _LOSSLESS:
-        words = _WORDS.get(channels or 0, f"pixels of another kind ({picture.mode})")
+        kind = _WORDS[data_format.channels]
+        words, remedy = _other_pixels(picture.mode, _WORDS.get(channels or 0, ""), kind)
         raise FileRefusedError(
             Finding(
                 "channels",
                 name,
                 f"a picture in {words}",
-                expected=_WORDS[data_format.channels],
-                remedy="Convert it, or remove it.",
+                expected=kind,
+                remedy=remedy,
             )
         )
+
+
+def _other_pixels(mode: str, words: str, wanted: str) -> tuple[str, str]:
+    """Say what Pillow's mode means to people, and what to do."""
+    save = f"Save it in {wanted}, or remove it."
+    if mode.startswith(_DEEP):
+        return (
+            "grey with more than 8 bits a pixel",
+            "Scale its values to 0 to 255 and save it with 8 bits, or remove it.",
+        )
+    if mode == _PRINT:
+        return "the colours of print (CMYK)", save
+    if mode == "LA":
+        return "grey with transparency", save
+    return words or f"pixels of another kind ({mode})", save

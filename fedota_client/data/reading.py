@@ -12,6 +12,8 @@ from fedota_client.examples import Examples
 from fedota_proto.data_format import ArraysFormat, DataFormat, ImagesFormat, TableFormat, TextFormat
 from fedota_proto.errors import DataError
 
+_ALL = "“fedota-client check” lists all that does not keep the format."
+
 
 def read_split(
     place: Path,
@@ -44,10 +46,23 @@ def read_split(
     Raises
     ------
     DataError
-        At the first thing that does not keep the format.
+        At the first thing that does not keep the format; it says what lists them all.
     FolderError
         There is no room in `scratch`.
     """
+    try:
+        return _read_split(place, data_format, fraction, scratch, memory_bytes)
+    except DataError as error:
+        raise DataError(f"{error.public_message} {_ALL}") from error
+
+
+def _read_split(
+    place: Path,
+    data_format: DataFormat,
+    fraction: float,
+    scratch: Path | None,
+    memory_bytes: int,
+) -> Split:
     if isinstance(data_format, ImagesFormat | TextFormat):
         found = read_examples(place, data_format, memory_bytes=memory_bytes)
         return split(found, fraction)
@@ -133,7 +148,7 @@ def too_few(count: int, fewest: int, data_format: DataFormat) -> Finding:
     return Finding(
         "too-few",
         "",
-        f"{count} examples",
+        f"{count} example{'' if count == 1 else 's'}",
         expected=f"at least {fewest}",
         remedy=f"Add more {more[data_format.kind]}, or do not take part in this problem.",
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fedota_client.data.class_folders import find_class_folders
+from fedota_client.data.encodings import not_utf8, utf16_of
 from fedota_client.data.findings import Finding, refuse_first
 from fedota_client.data.folder import unreadable
 from fedota_client.data.spool import MEMORY_BYTES
@@ -115,7 +115,9 @@ def look_at_text(path: Path, data_format: TextFormat) -> SeenText:
     try:
         text = data.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
-        return SeenText("", 0, _not_utf8(path, name, data))
+        return SeenText("", 0, not_utf8(path, name, data))
+    if utf16_of(data):
+        return SeenText("", 0, not_utf8(path, name, data))
     if not text:
         empty = Finding("empty", name, "it is empty", remedy="Fill it in, or remove it.")
         return SeenText("", 0, empty)
@@ -123,18 +125,6 @@ def look_at_text(path: Path, data_format: TextFormat) -> SeenText:
         return SeenText("", 0, too_long)
     digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
     return SeenText(text, int.from_bytes(digest, "little"))
-
-
-def _not_utf8(path: Path, name: str, data: bytes) -> Finding:
-    target = f"{path.stem}-utf8{path.suffix}"
-    encoding = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "WINDOWS-1252"
-    return Finding(
-        "encoding",
-        name,
-        "it is not UTF-8 text",
-        remedy="Save it as UTF-8, or rewrite it and remove the old file:",
-        command=f"iconv -f {encoding} -t UTF-8 {shlex.quote(path.name)} > {shlex.quote(target)}",
-    )
 
 
 class TextFiles:

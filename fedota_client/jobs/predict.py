@@ -17,8 +17,8 @@ from fedota_client.model_inputs import InputLayout
 from fedota_client.personal.answers import class_columns, number_columns, target_columns
 from fedota_client.personal.new_data import new_examples
 from fedota_client.whole_file import whole_file
+from fedota_proto.data_format import read_format_file
 from fedota_proto.errors import DataError, FolderError
-from fedota_proto.problem import parse_problem
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,7 +40,9 @@ def main(arguments: Sequence[str]) -> int:
         Problem, model or data are refused, or do not go together; nothing is written then.
     """
     parser = argparse.ArgumentParser(prog="fedota-client job predict", description=__doc__)
-    parser.add_argument("--problem", type=Path, required=True, help="the problem.toml")
+    parser.add_argument(
+        "--problem", type=Path, required=True, help="the problem.toml or format.toml"
+    )
     parser.add_argument("--model", type=Path, required=True, help="a .keras file")
     parser.add_argument("--data", type=Path, required=True, help="a folder or file of new data")
     parser.add_argument("--out", type=Path, required=True, help="CSV file for the predictions")
@@ -72,12 +74,9 @@ def predict(problem_file: Path, model_file: Path, data: Path, out: Path) -> int:
     FedotaError
         As `main`.
     """
-    try:
-        problem = parse_problem(problem_file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FolderError(f"{problem_file} cannot be read ({error.strerror}).") from error
+    data_format = read_format_file(problem_file).data
     model = load_model(model_file)
-    layout = InputLayout(problem.data, model.inputs, model.outputs)
+    layout = InputLayout(data_format, model.inputs, model.outputs)
     count = 0
     try:
         with (
@@ -85,17 +84,17 @@ def predict(problem_file: Path, model_file: Path, data: Path, out: Path) -> int:
             beside.open("w", newline="", encoding="utf-8") as file,
         ):
             table = csv.writer(file)
-            for piece in new_examples(data, problem.data):
+            for piece in new_examples(data, data_format):
                 inputs, _ = layout.arrange(piece.examples)
                 with failing_as("The model cannot be run on these data"):
                     outputs = model.predict(inputs)
-                if problem.data.classes:
-                    names, columns = class_columns(outputs[0], problem.data.classes)
+                if data_format.classes:
+                    names, columns = class_columns(outputs[0], data_format.classes)
                 else:
                     outs = [one.name for one in model.outputs]
                     names, columns = target_columns(
-                        outputs, outs, target_classes(problem.data)
-                    ) or number_columns(outputs, problem.data.target_names, outs)
+                        outputs, outs, target_classes(data_format)
+                    ) or number_columns(outputs, data_format.target_names, outs)
                 if not count:
                     table.writerow(["file", "row", *names])
                 for (name, row), values in zip(piece.places, _rows(columns), strict=True):

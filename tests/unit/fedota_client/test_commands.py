@@ -76,8 +76,39 @@ def test_either_data_or_an_app(invite: Invite, data: Path) -> None:
     assert "either --data" in said(both, 2)
 
 
-def test_a_data_folder_that_is_not_there(invite: Invite, data: Path) -> None:
-    assert run("join", invite.text, "--data", str(data / "nowhere")).exit_code == 2
+@pytest.mark.parametrize("command", ["join", "check", "personalize"])
+def test_a_data_folder_that_is_not_there(
+    invite: Invite, data: Path, tmp_path: Path, command: str
+) -> None:
+    nowhere = data / "nowhere"
+    result = run(command, invite.text, "--data", str(nowhere), "--home", str(tmp_path / "home"))
+    told = said(result, 1)
+    assert told == f"The data folder {nowhere} does not exist: name yours with --data."
+
+
+@pytest.mark.parametrize(
+    ("missing", "told"),
+    [
+        ("data", "The data {} does not exist: name a folder or file with --data."),
+        ("model", "The model {} does not exist: name a .keras file, as personal.keras."),
+        ("format", "The format {} does not exist: name a format.toml with --format."),
+    ],
+)
+def test_what_predict_lacks_is_one_sentence(data: Path, missing: str, told: str) -> None:
+    paths = dict.fromkeys(("data", "model", "format"), data)
+    paths[missing] = data / "nowhere"
+    more = ("--data", str(paths["data"]), "--format", str(paths["format"]))
+    assert said(run("predict", str(paths["model"]), *more), 1) == told.format(paths[missing])
+
+
+def test_an_apps_folder_that_is_not_there(invite: Invite, data: Path) -> None:
+    result = run("join", invite.text, "--app", str(data / "nowhere"))
+    assert "nowhere does not exist: name it with --app." in said(result, 1)
+
+
+def test_a_folder_that_cannot_be_reached(invite: Invite, data: Path) -> None:
+    place = str(data / ("x" * 300))
+    assert "cannot be reached (File name too long)." in said(run("join", "--data", place), 1)
 
 
 def test_an_unknown_option() -> None:

@@ -141,7 +141,7 @@ def test_an_empty_folder_and_too_few_rows_are_told(tmp_path: Path) -> None:
     assert mistake.sentence.startswith(f"Found no CSV or Parquet file in {str(tmp_path)!r}. Put")
     table(tmp_path, ROWS[:1])
     (mistake,) = check(tmp_path).mistakes
-    assert mistake.sentence.startswith("Found 1 examples, expected at least 2. Add more rows")
+    assert mistake.sentence.startswith("Found 1 example, expected at least 2. Add more rows")
 
 
 def test_one_class_only_deserves_a_look(tmp_path: Path) -> None:

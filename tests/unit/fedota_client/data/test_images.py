@@ -117,7 +117,26 @@ def test_a_truncated_picture_is_told(tmp_path: Path, suffix: str) -> None:
 
 def test_wrong_channels_are_told(tmp_path: Path) -> None:
     picture(tmp_path / "cat" / "a.png", mode="L")
-    assert "cat/a.png: found a picture in grey, expected colour. Convert it" in refusal(tmp_path)
+    assert "cat/a.png: found a picture in grey, expected colour. Save it in" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        (
+            "I;16",
+            "grey with more than 8 bits a pixel, expected colour. Scale its values to 0",
+        ),
+        ("LA", "grey with transparency, expected colour. Save it in colour, or remove it."),
+        ("CMYK", "the colours of print (CMYK), expected colour. Save it in colour, or remove it."),
+        ("RGBA", "colour with transparency, expected colour. Save it in colour, or remove it."),
+    ],
+)
+def test_other_pixels_are_told_in_words(tmp_path: Path, mode: str, said: str) -> None:
+    path = tmp_path / "cat" / ("a.jpg" if mode == "CMYK" else "a.png")
+    path.parent.mkdir()
+    Image.new(mode, (5, 4)).save(path)
+    assert f"{path.name}: found a picture in {said}" in refusal(tmp_path)
 
 
 def test_a_name_that_no_text_can_hold_is_told(tmp_path: Path) -> None:

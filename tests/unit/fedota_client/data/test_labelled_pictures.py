@@ -218,6 +218,31 @@ def test_where_the_labels_are_missing_it_is_told_what_to_do(folder: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("labels.csv.txt", "Is it 'labels.csv.txt'? Rename it to labels.csv."),
+        ("Labels.Parquet.zip", "Is it 'Labels.Parquet.zip'? Unpack it to labels.parquet."),
+        ("list.xlsx", "Is it 'list.xlsx'? Save it as “CSV UTF-8”, under the name labels.csv."),
+        ("scans/labels.csv", "Is it 'scans/labels.csv'? Move it up, and let the paths in it begin"),
+        ("scans/other.csv", "with a row for each picture and the columns"),
+        ("readme.txt", "with a row for each picture and the columns"),
+        ("my labels.txt", "Is it 'my labels.txt'? If it is a table with commas, rename it to lab"),
+    ],
+)
+def test_what_may_be_the_labels_is_told(folder: Path, name: str, said: str) -> None:
+    (folder / "labels.csv").rename(folder / name)
+    assert said in refusal(folder)
+
+
+def test_a_hidden_picture_is_told(folder: Path) -> None:
+    picture(folder / "scans" / ".a.png")
+    with (folder / "labels.csv").open("a") as file:
+        file.write("scans/.a.png,I,1\n")
+    said = "found 'scans/.a.png', expected a picture that is not hidden. Rename it without the dot"
+    assert said in refusal(folder)
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [
         ("file;stage;size\na.png;I;1,5\n", "cells separated by semicolons and numbers with a dec"),

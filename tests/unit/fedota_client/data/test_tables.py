@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedota_client.data import csv_file
-from fedota_client.data.reading import read_examples
+from fedota_client.data.reading import read_examples, read_split
 from fedota_client.data.table_files import table_files
 from fedota_proto.data_format import Column, TableFormat
 from fedota_proto.errors import DataError
@@ -150,12 +151,40 @@ def test_a_wrong_cell_is_told_with_its_place_and_a_remedy(
             "row 1: found cells separated by semicolons, expected commas. Save it as",
         ),
         (HEADER.encode("utf-16"), "a.csv is not UTF-8 text. Save it as “CSV UTF-8”"),
+        (HEADER.encode("utf-16-le"), "rewrite it and remove the old file: iconv -f UTF-16LE -t"),
+        (HEADER.encode("utf-16-be"), "iconv -f UTF-16BE -t UTF-8 a.csv > a-utf8.csv"),
         (HEADER.encode() + b"3,1,\xe9,true,5,B\n", "a.csv is not UTF-8 text"),
         (HEADER, "Found 0 examples, expected at least 1. Add more rows"),
     ],
 )
 def test_a_wrong_file_is_told_with_a_remedy(tmp_path: Path, text: str | bytes, said: str) -> None:
     assert said in refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("beds.xlsx", "Is it 'beds.xlsx'? Save it as “CSV UTF-8”, under the name beds.csv."),
+        ("beds.csv.txt", "Is it 'beds.csv.txt'? Rename it to beds.csv."),
+        ("beds.txt", "Is it 'beds.txt'? If it is a table with commas, rename it to beds.csv."),
+        ("2024/beds.csv", "Files in folders of it, as '2024/beds.csv', do not count: move them"),
+        (".beds.xlsx", "Put your data there as one or more files named *.csv or *.parquet."),
+        ("beds.docx", "Put your data there as one or more files named *.csv or *.parquet."),
+    ],
+)
+def test_what_may_be_meant_where_there_is_no_table_is_told(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    with pytest.raises(DataError, match=re.escape(said)):
+        read_examples(tmp_path, FORMAT)
+
+
+def test_training_tells_what_lists_all_mistakes(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(HEADER)
+    with pytest.raises(DataError, match=r"at least 1\. .* “fedota-client check” lists all"):
+        read_split(tmp_path, FORMAT, 0.2)
 
 
 def test_a_place_without_data_is_told(tmp_path: Path) -> None:

@@ -47,6 +47,8 @@ def test_reads_the_texts_of_each_class(tmp_path: Path) -> None:
         (b"gr\xf6", "ham/a.txt is not UTF-8 text. Save it as UTF-8, or rewrite it"),
         (b"gr\xf6", "iconv -f WINDOWS-1252 -t UTF-8 a.txt > a-utf8.txt"),
         ("größer".encode("utf-16"), "iconv -f UTF-16 -t UTF-8"),
+        ("größer".encode("utf-16-le"), "iconv -f UTF-16LE -t UTF-8"),
+        ("greater".encode("utf-16-be"), "iconv -f UTF-16BE -t UTF-8"),
     ],
 )
 def test_a_wrong_text_is_told(tmp_path: Path, content: str | bytes, said: str) -> None:
