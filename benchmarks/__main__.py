@@ -178,7 +178,13 @@ ROWS = (
         False,
     ),
     *(
-        Row(f"page_s_{key}", f"seconds until a browser shows {name}", page_s(key), _fixed(1), False)
+        Row(
+            f"page_s_{key}",
+            f"seconds until a browser shows {name}",
+            page_s(key),
+            _fixed(2 if key.startswith("arrival_") else 1),
+            False,
+        )
         for key, name in NAMES.items()
     ),
 )

@@ -1,4 +1,10 @@
-"""Seconds until each main page of a crowded platform is shown, in a real Chromium."""
+"""Seconds until each main page of a crowded platform is shown, in a real Chromium.
+
+A page is opened by its address, from another one of the same site, and loaded whole. Who comes
+from elsewhere waits longer once, which two more rows show: the pages refuse to share a process of
+the browser with another site (Cross-Origin-Opener-Policy), so it starts one and reads Streamlit's
+program anew.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +25,20 @@ from benchmarks.crowded import Crowded, fill
 from benchmarks.door import first_line, running
 from fedota_server.ports import free_ports
 
-_VISITS = 3
+_VISITS = 5
+_ELSEWHERE = "about:blank"
+_SMALL = "/healthz"
 _START_S = 60.0
 _CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
-# Streamlit has nothing to run, the page has its heading, and nothing is still to come.
+# Streamlit has nothing to run, the page has its heading, nothing is still to come, and every chart
+# is drawn.
 _SHOWN = """() => {
   const main = document.querySelector('[data-testid=stMain]');
   return document.querySelector('[data-testid=stApp][data-test-script-state=notRunning]')
     && main && main.querySelector('h1, h2')
-    && !main.querySelector('[data-testid=stSkeleton]');
+    && !main.querySelector('[data-testid=stSkeleton]')
+    && [...main.querySelectorAll('[data-testid=stVegaLiteChart]')]
+      .every(one => one.querySelector('svg path, canvas'));
 }"""
 _TABLE = """() =>
   document.querySelector('[data-testid=stApp][data-test-script-state=notRunning]')
@@ -49,6 +60,7 @@ PATHS = {
     "audit": "/audit",
     "health": "/health",
 }
+ARRIVALS = ("home", "problem")
 NAMES = {
     "home": "the home page",
     "catalogue": "the catalogue",
@@ -63,12 +75,14 @@ NAMES = {
     "servers": "all servers",
     "audit": "the audit log",
     "health": "the platform's health",
+    "arrival_home": "the home page to who comes from elsewhere",
+    "arrival_problem": "a problem's page to who comes from elsewhere",
 }
 
 
 @cache
 def pages() -> dict[str, float]:
-    """Measure every page, once in a bench: the median of three visits after a first one."""
+    """Measure every page, once in a bench: the median of five visits after a first one."""
     chromium = shutil.which("chromium")
     if chromium is None:
         raise RuntimeError("no Chromium is installed: `apt install chromium`")
@@ -93,7 +107,11 @@ def pages() -> dict[str, float]:
                     [{"name": "fedota_session", "value": crowded.token, "url": url}]
                 )
                 page = context.new_page()
-                found = {key: _median_s(page, key, url, crowded) for key in PATHS}
+                found = {key: _median_s(page, key, url, crowded, url + _SMALL) for key in PATHS}
+                found |= {
+                    f"arrival_{key}": _median_s(page, key, url, crowded, _ELSEWHERE)
+                    for key in ARRIVALS
+                }
                 browser.close()
     return found
 
@@ -103,13 +121,13 @@ def page_s(key: str) -> Callable[[], float]:
     return lambda: pages()[key]
 
 
-def _median_s(page: Page, key: str, url: str, crowded: Crowded) -> float:
-    visits = [_visit_s(page, key, url, crowded) for _ in range(1 + _VISITS)]
+def _median_s(page: Page, key: str, url: str, crowded: Crowded, origin: str) -> float:
+    visits = [_visit_s(page, key, url, crowded, origin) for _ in range(1 + _VISITS)]
     return statistics.median(visits[1:])
 
 
-def _visit_s(page: Page, key: str, url: str, crowded: Crowded) -> float:
-    page.goto("about:blank")
+def _visit_s(page: Page, key: str, url: str, crowded: Crowded, origin: str) -> float:
+    page.goto(origin)
     start = time.perf_counter()
     page.goto(url + PATHS[key].format(id=crowded.problem_id), wait_until="commit")
     page.wait_for_function(_SHOWN)

@@ -6,9 +6,9 @@ import streamlit as st
 
 from fedota_server.webserver.statuses import Status
 from fedota_server.webserver.views.problem import ProblemCard
-from ui.parts.badges import status_badge
+from ui.parts.badges import status_text
 from ui.parts.empty import show_empty
-from ui.parts.links import link
+from ui.parts.links import PageName, link
 from ui.parts.pager import offset_of, show_pager
 from ui.parts.words import ago, count, plain
 from ui.session import account, platform
@@ -22,18 +22,19 @@ def _to_first_page() -> None:
 
 
 def _row(card: ProblemCard) -> None:
-    draft = card.status == Status.DRAFT
-    with st.container(border=True):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            link("new_problem" if draft else "problem", card.title or "untitled", card.problem_id)
-            status_badge(card.status)
-        st.caption(
-            f"{plain(card.owner)} · round {card.completed_round} of {card.rounds} · "
-            f"{count(card.members, 'member')} · changed {ago(card.updated_unix_s)} · "
-            f"`{card.problem_id}`"
-        )
-        if card.status == Status.FAILED and card.status_reason:
-            st.caption(f":red[{plain(card.status_reason)}]")
+    """Show a problem, in few elements: there are many of them on the page."""
+    page: PageName = "new_problem" if card.status == Status.DRAFT else "problem"
+    facts = (
+        f"{plain(card.owner)} · round {card.completed_round} of {card.rounds} · "
+        f"{count(card.members, 'member')} · changed {ago(card.updated_unix_s)} · "
+        f"`{card.problem_id}`"
+    )
+    words = f"{status_text(card.status)} :gray[:small[{facts}]]"
+    if card.status == Status.FAILED and card.status_reason:
+        words += f"\n\n:red[:small[{plain(card.status_reason)}]]"
+    with st.container(border=True, gap="xsmall", key=f"card_{card.problem_id}"):
+        link(page, card.title or "untitled", card.problem_id, bold=True)
+        st.markdown(words)
 
 
 def show() -> None:

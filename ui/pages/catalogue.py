@@ -15,7 +15,7 @@ from ui.parts.told import show_said, told
 from ui.parts.words import count
 from ui.session import account, platform
 
-_A_PAGE = 24
+_A_PAGE = 12
 _ANY = "any status"
 _STATUSES = [_ANY, *(one.value for one in Status if one in PUBLISHED - {Status.ARCHIVED})]
 _PAGE, _TOTAL = "catalogue_page", "catalogue_total"

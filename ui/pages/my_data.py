@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from fedota_server.webserver.views import MembershipView
-from ui.parts.badges import membership_badge, status_badge
+from ui.parts.badges import membership_text, status_text
 from ui.parts.empty import show_empty
 from ui.parts.links import link
 from ui.parts.pager import page_of
@@ -27,13 +27,11 @@ def _next_step(one: MembershipView) -> str:
 def _show_membership(one: MembershipView) -> None:
     with st.container(border=True, height="stretch", gap="xsmall", key=f"card_{one.problem_id}"):
         link("problem", one.title, one.problem_id, bold=True)
-        with st.container(horizontal=True, gap="small"):
-            membership_badge(one.state)
-            status_badge(one.status)
         asked = f"asked {ago(one.requested_unix_s)}"
         if one.state == "approved":
             asked = f"{count(one.clients, 'client')}, since {ago(one.decided_unix_s)}"
-        st.caption(asked)
+        badges = f"{membership_text(one.state)} {status_text(one.status)}"
+        st.markdown(f"{badges}\n\n:gray[:small[{asked}]]")
         link("join", _next_step(one), one.problem_id, icon="arrow_forward")
 
 
