@@ -63,16 +63,18 @@ def learning_curve(evaluations: Sequence[EvaluationView], metric: str) -> AnyCha
         y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False, nice=True)),
         detail="line:N",
         color=alt.Color("source:N", scale=alt.Scale(domain=shown, range=colours), legend=_legend()),
-        opacity=alt.condition("datum.superseded", alt.value(0.35), alt.value(1)),
         tooltip=[
             alt.Tooltip("server_round:Q", title="round"),
             alt.Tooltip("value:Q", title=metric, format=".4f"),
             alt.Tooltip("source:N", title="on"),
         ],
     )
-    dashes = alt.condition("datum.superseded", alt.value([4, 4]), alt.value([1, 0]))
-    line = base.mark_line(strokeWidth=2.2, interpolate="linear").encode(strokeDash=dashes)
-    dots = base.mark_circle(size=38 if len(rows) <= 80 else 12)
+    line = base.mark_line(strokeWidth=2.2, interpolate="linear", aria=False)
+    dots = base.mark_circle(size=38 if len(rows) <= 80 else 12, aria=False)
+    if rows["superseded"].any():
+        faint = alt.condition("datum.superseded", alt.value(0.35), alt.value(1))
+        dashes = alt.condition("datum.superseded", alt.value([4, 4]), alt.value([1, 0]))
+        line, dots = line.encode(opacity=faint, strokeDash=dashes), dots.encode(opacity=faint)
     return alt.layer(line, dots).properties(height=HEIGHT)
 
 
@@ -178,15 +180,15 @@ def _stacked(
         labelExpr=f"{numbers}[datum.value]",
     )
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
+    bars = _bars(rounds, list(colours), parts, words)
     chart: alt.Chart = (
-        alt.Chart(_bars(rounds, list(colours), parts, words))
-        .mark_bar(cornerRadius=1)
+        alt.Chart(bars)
+        .mark_bar(aria=False)
         .encode(
             x=alt.X("place:O", title="server round", axis=labels),
             y=alt.Y("value:Q", title=title, axis=axis, stack="zero"),
             color=alt.Color("part:N", scale=scale, legend=_legend()),
             order=alt.Order("order:Q"),
-            opacity=alt.condition("datum.faint", alt.value(0.4), alt.value(1)),
             tooltip=[
                 alt.Tooltip("round:N", title="round"),
                 alt.Tooltip("result:N", title="result"),
@@ -196,4 +198,7 @@ def _stacked(
         )
         .properties(height=HEIGHT)
     )
+    if bars["faint"].any():
+        faint = alt.condition("datum.faint", alt.value(0.4), alt.value(1))
+        chart = chart.encode(opacity=faint)
     return chart

@@ -13,6 +13,7 @@ from ui.parts.curves import metric_names, metric_title
 from ui.parts.words import size_words
 
 _PAGES_KEPT = 32
+OF_ROUNDS = {"participation": "Participation", "durations": "Duration", "traffic": "Traffic"}
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,11 @@ def _drawn(what: _Drawing) -> tuple[DrawnChart, ...]:
     ]
     return (
         *curves,
-        _one("participation", "Participation", participation(rounds)),
-        _one("durations", "Duration, by stage", durations(rounds)),
+        _one("participation", "What became of the admitted clients", participation(rounds)),
+        _one("durations", "Duration of a round, by stage", durations(rounds)),
         _one(
             "traffic",
-            f"Traffic: {size_words(received)} received, {size_words(sent)} sent",
+            f"{size_words(received)} received, {size_words(sent)} sent",
             traffic(rounds),
         ),
     )

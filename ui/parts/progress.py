@@ -11,7 +11,7 @@ from fedota_server.webserver.platform import Platform
 from fedota_server.webserver.statuses import Status
 from fedota_server.webserver.views import EvaluationView, ProblemView, RoundView
 from ui.parts.curves import metric_names, metric_title
-from ui.parts.drawn import DrawnChart, drawn_charts
+from ui.parts.drawn import OF_ROUNDS, DrawnChart, drawn_charts
 from ui.parts.empty import show_empty
 from ui.parts.rounds_table import ROUNDS_A_PAGE
 from ui.parts.told import told
@@ -84,24 +84,43 @@ def _figure(label: str, value: str, help_text: str | None = None) -> None:
 
 
 def show_charts(charts: Sequence[DrawnChart]) -> None:
-    """Show charts, two beside each other where there is room."""
+    """Show the curves, two beside each other where there is room, and one chart of the rounds."""
     curves = [one for one in charts if one.name.startswith("curve_")]
     with st.grid(2, min_column_width=300, gap="small"):
-        for one in (*curves[:_METRICS_SHOWN], *charts[len(curves) :]):
-            _show_chart(one)
-    if len(curves) > _METRICS_SHOWN:
-        with (
-            st.expander(f"{len(curves) - _METRICS_SHOWN} more metrics"),
-            st.grid(2, min_column_width=300, gap="small"),
-        ):
-            for one in curves[_METRICS_SHOWN:]:
+        for one in curves[:_METRICS_SHOWN]:
+            with st.container(border=True, gap="xsmall"):
                 _show_chart(one)
+    if len(curves) > _METRICS_SHOWN:
+        more = st.expander(
+            f"{len(curves) - _METRICS_SHOWN} more metrics", key="more_metrics", on_change="rerun"
+        )
+        if more.open:
+            with more, st.grid(2, min_column_width=300, gap="small"):
+                for one in curves[_METRICS_SHOWN:]:
+                    _show_chart(one)
+    _show_of_rounds(charts[len(curves) :])
+
+
+def _show_of_rounds(charts: Sequence[DrawnChart]) -> None:
+    """Show one chart of the newest rounds, the others when asked for: each takes a browser time."""
+    by_name = {one.name: one for one in charts}
+    with st.container(border=True, gap="xsmall"):
+        chosen = st.segmented_control(
+            "Of the newest rounds",
+            list(by_name),
+            default=charts[0].name,
+            required=True,
+            format_func=lambda name: OF_ROUNDS[name],
+            key="of_rounds",
+            label_visibility="collapsed",
+            wrap=True,
+        )
+        _show_chart(by_name[chosen or charts[0].name])
 
 
 def _show_chart(one: DrawnChart) -> None:
-    with st.container(border=True, gap="xsmall"):
-        st.markdown(f"**{plain(one.title)}**")
-        st.vega_lite_chart(json.loads(one.spec), key=one.name, alt=one.title)
+    st.markdown(f"**{plain(one.title)}**")
+    st.vega_lite_chart(json.loads(one.spec), key=one.name, alt=one.title)
 
 
 def show_nothing_yet(view: ProblemView) -> None:

@@ -155,10 +155,16 @@ def test_progress_shows_figures_and_charts(
         "Duration": "32 s",
     }
     titles = [unescaped(one.value) for one in page.markdown]
-    for title in ("**Loss**", "**Accuracy**", "**Participation**", "**Duration, by stage**"):
+    for title in ("**Loss**", "**Accuracy**", "**What became of the admitted clients**"):
         assert title in titles
-    assert "**Traffic: 20.0 kB received, 28.0 kB sent**" in titles
-    assert len(page.get("arrow_vega_lite_chart")) + len(page.get("vega_lite_chart")) == 5
+    assert len(page.get("arrow_vega_lite_chart")) + len(page.get("vega_lite_chart")) == 3
+    for choice, title in (
+        ("durations", "**Duration of a round, by stage**"),
+        ("traffic", "**20.0 kB received, 28.0 kB sent**"),
+    ):
+        page = page.button_group(key="of_rounds").set_value(choice).run()
+        assert title in [unescaped(one.value) for one in page.markdown]
+        assert not page.exception
 
 
 def test_before_the_first_round_it_says_what_comes_next(
