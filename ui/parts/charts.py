@@ -60,7 +60,12 @@ def learning_curve(evaluations: Sequence[EvaluationView], metric: str) -> AnyCha
     colours = [dict(zip(names, (_GOOD, _AMBER), strict=True))[name] for name in shown]
     base = alt.Chart(rows).encode(
         x=_round_axis(),
-        y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False, nice=True)),
+        y=alt.Y(
+            "value:Q",
+            title=None,
+            scale=alt.Scale(zero=False, nice=True),
+            axis=alt.Axis(format=".6~g"),
+        ),
         detail="line:N",
         color=alt.Color("source:N", scale=alt.Scale(domain=shown, range=colours), legend=_legend()),
         tooltip=[

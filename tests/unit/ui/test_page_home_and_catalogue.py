@@ -145,8 +145,8 @@ def test_it_is_leafed_through(
     text = text_of(page)
     assert "30 problems" in text
     assert "Problem 29" in text
-    assert "Problem 05" not in text
+    assert "Problem 17" not in text
     page.pagination[0].set_value(2).run()
     text = text_of(page)
-    assert "Problem 05" in text
+    assert "Problem 17" in text
     assert "Problem 29" not in text
