@@ -219,7 +219,15 @@ async def take_part(
         stop.restore()
         book.close()
     display.note(f"Done: {reason}")
+    display.note(_counted_words(run.rounds_counted))
     return 0
+
+
+def _counted_words(rounds: int) -> str:
+    if not rounds:
+        return "No update of yours was counted in this run."
+    where = "one round" if rounds == 1 else f"{rounds} rounds"
+    return f"Your updates were counted in {where} of this run: “fedota-client receipts” lists them."
 
 
 class _Stop:

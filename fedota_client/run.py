@@ -148,6 +148,11 @@ class ClientRun:
         self._incoming: tuple[pb.Task, PayloadReader] | None = None
         self._welcomed_s = 0.0
 
+    @property
+    def rounds_counted(self) -> int:
+        """In how many rounds of this run an update was counted."""
+        return self._session.rounds_counted
+
     async def run(self) -> str:
         """Take part until there is nothing left to do.
 

@@ -276,4 +276,5 @@ async def test_a_client_takes_part_in_as_many_rounds_as_asked(make_world: MakeWo
     west = await world.join(members[2], "--rounds", "1")
     assert await west.ended(DEADLINE_S) == 0
     assert "counted in 1 round, as asked" in west.output
+    assert "Your updates were counted in one round of this run: “fedota-client" in west.output
     assert len(world.director.tasks_of("west", "evaluate")) == 1

@@ -138,7 +138,9 @@ async def test_a_finished_problem_is_exit_0(
     stream.send(finished=pb.Finished(reason="All rounds are done."))
     how = await ended(process)
     assert (how.code, how.stderr) == (0, "")
-    assert how.stdout.endswith("Done: All rounds are done.\n")
+    assert how.stdout.endswith(
+        "Done: All rounds are done.\nNo update of yours was counted in this run.\n"
+    )
 
 
 async def test_the_main_process_imports_neither_keras_nor_flower() -> None:
