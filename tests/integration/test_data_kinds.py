@@ -231,6 +231,16 @@ def test_what_is_read_from_disk_trains_to_the_same_update_to_the_bit(place: Plac
     assert not list(place.folder.glob("tmp*"))
 
 
+def test_one_file_is_as_good_as_its_folder(lab: KerasLab, tmp_path: Path) -> None:
+    place = mixed(tmp_path, lab)
+    with WarmWorker(environment()) as worker:
+        loaded = worker.load(**place.load)
+        assert loaded.kind == "loaded"
+    with WarmWorker(environment()) as worker:
+        alone = worker.load(**place.load | {"data_dir": str(place.data / "a.csv")})
+    assert alone.fields == loaded.fields
+
+
 def test_pictures_that_vanish_while_they_are_used_are_told(lab: KerasLab, tmp_path: Path) -> None:
     place = example("digits", "office-east", tmp_path, lab)
     with WarmWorker(environment(FEDOTA_WORKER_EXAMPLES_MB="0")) as worker:
