@@ -303,7 +303,7 @@ async def test_a_wrong_command_line_of_the_holder(make_world: MakeWorld) -> None
     done = await command(
         CLIENT, "join", member.invite.text, "--data", world.place / "nowhere", "--yes"
     )
-    done.is_one_sentence(2, "nowhere")
+    done.is_one_sentence(1, "nowhere")
 
 
 @pytest.mark.parametrize(

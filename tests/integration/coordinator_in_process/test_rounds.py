@@ -168,12 +168,13 @@ async def test_a_killed_run_ends_with_the_same_bits(
     async def train(world: World, stops: bool) -> None:
         one = world.selector(1)
         await one.attach()
-        if stops:
-            one.slow.add(2)
+        one.slow.add(2)
         await one.join(1, 2, 3)
+        await one.task_of(2, 1)
+        if not stops:
+            one.slow.clear()
+        one.answer(await one.task_of(2, 1))
         if stops:
-            await one.task_of(2, 1)
-            one.answer(await one.task_of(2, 1))
             await world.webserver.round_ended(1)
             await world.webserver.clocks.until(
                 lambda c: (c.clock.round.server_round, c.clock.reported) == (2, 2)
