@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import os
 import shutil
@@ -26,6 +27,16 @@ def unless_in_ci(reason: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def bridge_address() -> str:
+    """Return the host's address on the engine's own bridge, which no other machine reaches.
+
+    An engine that has just made the bridge may tell its subnet alone: the host has the first of it.
+    """
+    found = json.loads(docker("network", "inspect", "bridge", "--format", "{{json .IPAM.Config}}"))
+    network = ipaddress.ip_network(found[0]["Subnet"])
+    return str(found[0].get("Gateway") or next(network.hosts()))
 
 
 def docker(*words: str, check: bool = True, stdin: str | None = None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import ssl
 from collections.abc import AsyncIterator
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
-from support.images import docker, inspected, running
+from support.images import bridge_address, inspected, running
 from support.programs import run_module
 from support.proxy import TcpProxy
 from support.up import unused_port
@@ -40,12 +39,6 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield made
 
 
-def bridge() -> str:
-    """Return the host's address on the engine's own bridge, which no other machine reaches."""
-    found = json.loads(docker("network", "inspect", "bridge", "--format", "{{json .IPAM.Config}}"))
-    return str(found[0]["Gateway"])
-
-
 async def wrong_at(port: int, name: str, ca_pem: bytes) -> str:
     """Say what hinders that the front leads to a server with this name's certificate."""
     trusting = ssl.create_default_context(cadata=ca_pem.decode())
@@ -64,7 +57,7 @@ async def wrong_at(port: int, name: str, ca_pem: bytes) -> str:
 async def test_holders_who_reach_one_port_alone_train_through_it(
     world: World, tmp_path: Path
 ) -> None:
-    routes, port, host = tmp_path / "routes", unused_port(), bridge()
+    routes, port, host = tmp_path / "routes", unused_port(), bridge_address()
     routes.mkdir(mode=0o755)
     options = [
         *("--publish", f"127.0.0.1:{port}:8443", "--volume", f"{routes}:/routes:ro"),

@@ -19,7 +19,7 @@ import pytest
 import pytest_asyncio
 from support.compose_platform import LABEL, ComposePlatform, image, left_over
 from support.compose_problem import HOLDER, ComposeProblem
-from support.images import docker, running, unless_in_ci
+from support.images import bridge_address, docker, running, unless_in_ci
 from support.isolation import Address, addresses_of, listening, outside_machine, reached_from
 
 pytestmark = [
@@ -119,8 +119,7 @@ async def test_two_problems_reach_neither_each_other_nor_the_outside(story: Stor
             assert found.addresses <= own, f"{container} reaches {found.addresses - own}"
             assert not any(found.names.values())
         # The coordinator, which publishes nothing, has not even the host for a neighbour.
-        gateways = json.loads(docker("network", "inspect", "bridge"))[0]["IPAM"]["Config"]
-        host = [(one["Gateway"], host_port) for one in gateways]
+        host = [(bridge_address(), host_port)]
         coordinator = story.trained.container("coordinator")
         assert not reached_from(coordinator, host).addresses
 
