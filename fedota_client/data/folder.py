@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fedota_client.data.findings import FileRefusedError, Finding
-from fedota_client.data.near_files import near_table
+from fedota_client.data.near_files import near_file
 
 
 def data_files(place: Path, suffixes: Sequence[str], what: str) -> list[Path]:
@@ -61,7 +61,7 @@ def data_files(place: Path, suffixes: Sequence[str], what: str) -> list[Path]:
                 "empty-folder",
                 "",
                 f"no {what} in {str(place)!r}",
-                remedy=near_table(place, suffixes)
+                remedy=near_file(place, suffixes)
                 or f"Put your data there as one or more files named {named}.",
             )
         )

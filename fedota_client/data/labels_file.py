@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fedota_client.data.findings import FileRefusedError, Finding, listed
 from fedota_client.data.folder import unreadable_folder
-from fedota_client.data.near_files import near_table
+from fedota_client.data.near_files import near_file
 from fedota_client.data.picture_folder import leads_out_of, link_out
 from fedota_client.data.table_files import SUFFIXES
 from fedota_proto.data_format import ImagesFormat
@@ -73,4 +73,4 @@ def _near(place: Path, tables: list[str]) -> str:
     near = difflib.get_close_matches(LABELS_NAMES[0], tables, n=1, cutoff=0.0)
     if near:
         return f"Is it {near[0]!r}? Rename it to {LABELS_STEM}{Path(near[0]).suffix.lower()}."
-    return near_table(place, SUFFIXES, LABELS_STEM)
+    return near_file(place, SUFFIXES, LABELS_STEM)

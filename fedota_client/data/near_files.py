@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path, PurePath
 
-SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
+_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
 _TEXT_TABLES = (".txt", ".tsv", ".dat")
 _PACKED = (".gz", ".zip", ".xz", ".bz2", ".zst")
 _LOOKED_AT = 2_000
 
 
-def near_table(place: Path, suffixes: Sequence[str], wanted: str = "") -> str:
-    """Say what to do with a file that could be the table that is missing.
+def near_file(place: Path, suffixes: Sequence[str], wanted: str = "") -> str:
+    """Say what to do with a file that could be the one that is missing.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def near_table(place: Path, suffixes: Sequence[str], wanted: str = "") -> str:
         A sentence or two; empty where there is no such file.
     """
     csv = ".csv" in suffixes
-    names = sorted(name for name, is_folder in _entries(place) if not is_folder)
-    names.sort(key=lambda name: wanted not in name.lower())  # the likeliest first
+    names = [name for name, is_folder in _entries(place) if not is_folder]
+    names.sort(key=lambda name: (wanted not in name.lower(), name))  # the likeliest first
     for name in names:
         bare, ending = os.path.splitext(name.lower())
         target = f"{wanted or PurePath(name).stem}.csv"
@@ -41,7 +41,7 @@ def near_table(place: Path, suffixes: Sequence[str], wanted: str = "") -> str:
             right = f"{wanted}{PurePath(real).suffix.lower()}" if wanted else real
             do = "Unpack" if ending in _PACKED else "Rename"
             return f"Is it {name!r}? {do} it to {right}."
-        if csv and ending in SPREADSHEETS:
+        if csv and ending in _SPREADSHEETS:
             return f"Is it {name!r}? Save it as “CSV UTF-8”, under the name {target}."
         if csv and ending in _TEXT_TABLES and (not wanted or wanted in bare):
             return f"Is it {name!r}? If it is a table with commas, rename it to {target}."

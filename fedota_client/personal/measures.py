@@ -116,17 +116,20 @@ def compared(first: Answers, second: Answers) -> Interval:
 def errors_compared(first: Answers, second: Answers) -> dict[str, Interval]:
     """Return by target how much further off the first model is than the second.
 
+    Parameters
+    ----------
+    first, second
+        Of two models with the same outputs.
+
     Returns
     -------
     dict
         By the target's name: the share of wrong classes, or the absolute error, of the first model
         less that of the second on the same examples; the paired bootstrap's bounds.
     """
-    theirs = {target.name: target for target in second.targets}
     return {
-        target.name: mean_interval(_errors(target) - _errors(theirs[target.name]))
-        for target in first.targets
-        if target.name in theirs
+        mine.name: mean_interval(_errors(mine) - _errors(theirs))
+        for mine, theirs in zip(first.targets, second.targets, strict=True)
     }
 
 

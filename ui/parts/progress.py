@@ -86,19 +86,22 @@ def _figure(label: str, value: str, help_text: str | None = None) -> None:
 def show_charts(charts: Sequence[DrawnChart]) -> None:
     """Show the curves, two beside each other where there is room, and one chart of the rounds."""
     curves = [one for one in charts if one.name.startswith("curve_")]
-    with st.grid(2, min_column_width=300, gap="small"):
-        for one in curves[:_METRICS_SHOWN]:
-            with st.container(border=True, gap="xsmall"):
-                _show_chart(one)
+    _show_curves(curves[:_METRICS_SHOWN])
     if len(curves) > _METRICS_SHOWN:
         more = st.expander(
             f"{len(curves) - _METRICS_SHOWN} more metrics", key="more_metrics", on_change="rerun"
         )
         if more.open:
-            with more, st.grid(2, min_column_width=300, gap="small"):
-                for one in curves[_METRICS_SHOWN:]:
-                    _show_chart(one)
+            with more:
+                _show_curves(curves[_METRICS_SHOWN:])
     _show_of_rounds(charts[len(curves) :])
+
+
+def _show_curves(curves: Sequence[DrawnChart]) -> None:
+    with st.grid(2, min_column_width=300, gap="small"):
+        for one in curves:
+            with st.container(border=True, gap="xsmall"):
+                _show_chart(one)
 
 
 def _show_of_rounds(charts: Sequence[DrawnChart]) -> None:
